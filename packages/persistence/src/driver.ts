@@ -1,0 +1,30 @@
+// What plugin authors need beside the types of the main entry.
+export { CONTRACT } from "./contract/capabilities.ts";
+export type { Capabilities, Limits } from "./contract/capabilities.ts";
+export type {
+  Change,
+  Check,
+  Commit,
+  Conflict,
+  Cursor,
+  Delete,
+  DeleteWhen,
+  Entry,
+  Put,
+  Range,
+  Resync,
+  Version,
+  Watch,
+  When,
+  WriteOp,
+} from "./contract/entry.ts";
+export type { CallOptions, PutOptions, Session, StoreDriver } from "./contract/driver.ts";
+export { StoreError, type StoreErrorCode, type StoreErrorInit } from "./contract/error.ts";
+export type { Health, HealthStatus } from "./contract/health.ts";
+export { type Layer, LAYER_ORDER, type LayerName } from "./contract/layer.ts";
+export type { Provider } from "./contract/provider.ts";
+export { type Around, type DriverCall, type DriverOperation, wrapDriver } from "./layers/around.ts";
+export { compose, defineLayer } from "./layers/compose.ts";
+export { type Cancel, type Clock, systemClock } from "./runtime/clock.ts";
+export { type Random, randomHex, systemRandom } from "./runtime/random.ts";
+export { sleep } from "./runtime/wait.ts";

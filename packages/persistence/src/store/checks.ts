@@ -1,0 +1,57 @@
+import type { DeleteWhen, When } from "../contract/entry.ts";
+import { StoreError } from "../contract/error.ts";
+
+/** The longest key of the Store API, in UTF-8 bytes. */
+export const MAX_USER_KEY_BYTES = 4096;
+
+export function checkKey(key: unknown): asserts key is string {
+  if (typeof key !== "string") throw invalid(`key: expected a string, found ${kindOf(key)}`);
+  if (key === "") throw invalid("key: expected at least one character, found an empty string");
+  // A UTF-16 unit takes at most three bytes, so that most keys need no exact count.
+  if (key.length * 3 > MAX_USER_KEY_BYTES && Buffer.byteLength(key, "utf8") > MAX_USER_KEY_BYTES) {
+    throw new StoreError("TOO_LARGE", `key: ${Buffer.byteLength(key, "utf8")} bytes, the limit is ${MAX_USER_KEY_BYTES}`);
+  }
+}
+
+export function checkValue(value: unknown): asserts value is Uint8Array {
+  if (!(value instanceof Uint8Array)) throw invalid(`value: expected a Uint8Array, found ${kindOf(value)}`);
+}
+
+export function checkWhen(when: unknown): asserts when is When {
+  if (when === "always" || when === "absent") return;
+  if (typeof when === "object" && when !== null && "version" in when && typeof when.version === "string") return;
+  throw invalid(`when: expected "always", "absent" or {version}, found ${kindOf(when)}`);
+}
+
+export function checkDeleteWhen(when: unknown): asserts when is DeleteWhen {
+  if (when === "absent") throw invalid(`when: a delete takes "always" or {version}, found "absent"`);
+  checkWhen(when);
+}
+
+export function checkTtl(ttlMs: unknown): void {
+  if (ttlMs !== undefined && !(typeof ttlMs === "number" && Number.isFinite(ttlMs) && ttlMs > 0)) {
+    throw invalid(`ttlMs: expected a positive number of milliseconds, found ${String(ttlMs)}`);
+  }
+}
+
+export function checkText(name: string, text: unknown): asserts text is string {
+  if (typeof text !== "string") throw invalid(`${name}: expected a string, found ${kindOf(text)}`);
+  if (!text.isWellFormed()) throw invalid(`${name}: expected well-formed Unicode, found a lone surrogate`);
+}
+
+export function checkLimit(limit: unknown): void {
+  if (limit !== undefined && !(Number.isSafeInteger(limit) && (limit as number) > 0)) {
+    throw invalid(`limit: expected a positive integer, found ${String(limit)}`);
+  }
+}
+
+function invalid(reason: string): StoreError {
+  return new StoreError("INVALID_ARGUMENT", reason);
+}
+
+/** Names what was found without printing it: it may be a secret. */
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? (value.constructor?.name ?? "an object") : typeof value;
+}

@@ -1,0 +1,110 @@
+import type { CallOptions } from "../contract/driver.ts";
+import type { Check, Commit, WriteOp } from "../contract/entry.ts";
+import { StoreError } from "../contract/error.ts";
+import { appliedAs, SUPERSEDED, type Prior, type RecordBody, type Records, type RecordWhen, type StoredRecord } from "./records.ts";
+
+export interface RecordCheck {
+  readonly key: string;
+  readonly when: "absent" | Prior;
+}
+
+export type RecordOp =
+  | {
+      readonly type: "put";
+      readonly key: string;
+      readonly record: RecordBody;
+      readonly when: RecordWhen;
+      readonly ttlMs?: number | undefined;
+    }
+  | { readonly type: "delete"; readonly key: string; readonly when: "always" | Prior };
+
+export type Committed =
+  | { readonly ok: true; readonly priors: readonly (Prior | undefined)[] }
+  | { readonly ok: false; readonly conflicts: readonly RecordCommitConflict[] };
+
+export interface RecordCommitConflict {
+  readonly key: string;
+  readonly current: StoredRecord | undefined;
+}
+
+/** Applies all operations or none. An unknown outcome is resolved as in {@link Records.put}. */
+export async function commitRecords(
+  records: Records,
+  checks: readonly RecordCheck[],
+  ops: readonly RecordOp[],
+  options?: CallOptions,
+): Promise<Committed> {
+  const { driver } = records;
+  if (driver.commit === undefined) {
+    throw new StoreError("UNSUPPORTED", "commit is not a capability of this provider", { provider: driver.name });
+  }
+  const { maxCommitOps } = records.capabilities.limits;
+  if (checks.length + ops.length > maxCommitOps) {
+    const reason = `${checks.length + ops.length} checks and operations, the limit is ${maxCommitOps}`;
+    throw new StoreError("TOO_LARGE", reason, { provider: driver.name, operation: "commit" });
+  }
+  const bounded = records.bound(options);
+  const nonces = ops.map(() => records.nonce());
+  const driverChecks: Check[] = checks.map(({ key, when }) => ({
+    key,
+    when: when === "absent" ? when : { version: when.version },
+  }));
+  const driverOps = ops.map((op, index) => driverOp(records, op, nonces[index] ?? records.nonce()));
+  // Once applied, an operation under a version can't apply again; creates and unconditional writes could.
+  const resend = ops.some((op) => typeof op.when !== "string");
+  let unknown: StoreError | undefined;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const answer: Commit = await records.run("commit", undefined, bounded, "unknown", (call) =>
+        driver.commit!(driverChecks, driverOps, call),
+      );
+      if (answer.ok) {
+        const priors = answer.versions.map((version, index) => {
+          const nonce = nonces[index];
+          return version === undefined || nonce === undefined ? undefined : { version, nonce };
+        });
+        return { ok: true, priors };
+      }
+      const conflicts = answer.conflicts.map(({ key, current }) => ({
+        key,
+        current: current === undefined ? undefined : records.read(current, "commit"),
+      }));
+      const applied = appliedCommit(ops, nonces, conflicts);
+      if (applied !== undefined) return applied;
+      if (unknown !== undefined) throw unknown;
+      return { ok: false, conflicts };
+    } catch (error) {
+      if (error === unknown) throw error;
+      unknown = await records.pause(error, attempt, resend, bounded);
+    }
+  }
+}
+
+/** Encodes one operation for the driver. */
+export function driverOp(records: Records, op: RecordOp, nonce: Uint8Array): WriteOp {
+  if (op.type === "delete") {
+    return { type: "delete", key: op.key, when: op.when === "always" ? op.when : { version: op.when.version } };
+  }
+  const value = records.encode(op.key, op.record, nonce, op.when);
+  const when = typeof op.when === "string" ? op.when : { version: op.when.version };
+  return { type: "put", key: op.key, value, when, ...(op.ttlMs === undefined ? {} : { ttlMs: op.ttlMs }) };
+}
+
+/** One record that carries its nonce proves the whole commit. */
+function appliedCommit(
+  ops: readonly RecordOp[],
+  nonces: readonly Uint8Array[],
+  conflicts: readonly RecordCommitConflict[],
+): Committed | undefined {
+  const found = ops.map((op, index) => {
+    const nonce = nonces[index];
+    const conflict = conflicts.find((each) => each.key === op.key);
+    return op.type === "put" && nonce !== undefined ? appliedAs(conflict?.current, nonce) : undefined;
+  });
+  if (found.every((each) => each === undefined)) return undefined;
+  const priors = ops.map((op, index) => {
+    const nonce = nonces[index];
+    return op.type === "put" && nonce !== undefined ? (found[index]?.prior ?? { version: SUPERSEDED, nonce }) : undefined;
+  });
+  return { ok: true, priors };
+}

@@ -1,0 +1,356 @@
+import type { Capabilities } from "../contract/capabilities.ts";
+import type { CallOptions, PutOptions, Session } from "../contract/driver.ts";
+import type {
+  Change,
+  Check,
+  Commit,
+  Conflict,
+  Delete,
+  DeleteWhen,
+  Entry,
+  Put,
+  Range,
+  Resync,
+  Watch,
+  When,
+  WriteOp,
+} from "../contract/entry.ts";
+import { StoreError } from "../contract/error.ts";
+import type { Health } from "../contract/health.ts";
+import type { Store, Transaction } from "../contract/store.ts";
+import type { MetricsLayer, PersistenceMetrics } from "../layers/metrics.ts";
+import { type BulkResult, settleAll, writeRecords } from "./bulk.ts";
+import { checkDeleteWhen, checkKey, checkLimit, checkText, checkTtl, checkValue, checkWhen } from "./checks.ts";
+import { type Committed, commitRecords, type RecordOp } from "./commit.ts";
+import type { Keyspace } from "./keyspace.ts";
+import type { Prior, RecordConflict, Records, RecordWhen, StoredRecord } from "./records.ts";
+import { beginTransaction, runTransaction } from "./transaction.ts";
+import { toPrior, toVersion } from "./versions.ts";
+
+export interface StoreInit {
+  readonly records: Records;
+  readonly keyspace: Keyspace;
+  readonly capabilities: Capabilities;
+  readonly metrics: MetricsLayer;
+  readonly lastHealth: () => Health | undefined;
+  readonly close: () => Promise<void>;
+}
+
+/** The Store over enveloped records of one kind. Made by `createStore`. */
+export class RecordStore implements Store {
+  readonly provider: string;
+  readonly namespace: string;
+  readonly capabilities: Capabilities;
+  readonly #init: StoreInit;
+  readonly #records: Records;
+  readonly #keys: Keyspace;
+  /** Deletes write tombstones, because the server lets stale deletes through. */
+  readonly #tombstones: boolean;
+
+  constructor(init: StoreInit) {
+    this.#init = init;
+    this.#records = init.records;
+    this.#keys = init.keyspace;
+    this.provider = init.records.driver.name;
+    this.namespace = init.keyspace.namespace;
+    this.capabilities = init.capabilities;
+    this.#tombstones = !init.capabilities.conditionalDelete;
+  }
+
+  async get(key: string, options?: CallOptions): Promise<Entry | undefined> {
+    checkKey(key);
+    const record = await this.#records.get(this.#keys.encode(key).key, options);
+    return this.#entry(key, record);
+  }
+
+  async getMany(keys: readonly string[], options?: CallOptions): Promise<readonly (Entry | undefined)[]> {
+    const encoded = keys.map((key) => {
+      checkKey(key);
+      return this.#keys.encode(key).key;
+    });
+    if (keys.length === 0) return [];
+    const records = await this.#records.getMany(encoded, options);
+    return records.map((record, index) => this.#entry(keys[index] ?? "", record));
+  }
+
+  async put(key: string, value: Uint8Array, when: When, options?: PutOptions): Promise<Put> {
+    checkKey(key);
+    checkValue(value);
+    checkWhen(when);
+    this.#checkPutOptions(options);
+    const encoded = this.#keys.encode(key);
+    const record = { body: value, key: encoded.original };
+    const bounded = this.#records.bound(options);
+    let condition = toRecordWhen(when);
+    for (;;) {
+      const written = await this.#records.put(encoded.key, record, condition, {
+        ...bounded,
+        neverDeleted: this.#tombstones,
+      });
+      if (written.ok) return { ok: true, version: toVersion(written.prior) };
+      // A tombstone counts as absent: it is replaced in place.
+      const buried = when === "absent" ? buriedPrior(written.current) : undefined;
+      if (buried === undefined) return this.#conflict(key, written);
+      condition = buried;
+    }
+  }
+
+  async delete(key: string, when: DeleteWhen, options?: CallOptions): Promise<Delete> {
+    checkKey(key);
+    checkDeleteWhen(when);
+    const { key: driverKey, original } = this.#keys.encode(key);
+    const condition = toDeleteWhen(when);
+    const bounded = this.#records.bound(options);
+    if (!this.#tombstones) return this.#deleted(key, await this.#records.delete(driverKey, condition, bounded));
+    for (;;) {
+      const prior = condition === "always" ? livePrior(await this.#records.get(driverKey, bounded)) : condition;
+      if (prior === undefined) return { ok: true };
+      const tombstone = { body: EMPTY, tombstone: true, key: original };
+      const written = await this.#records.put(driverKey, tombstone, prior, bounded);
+      if (written.ok) return { ok: true };
+      if (when !== "always") return this.#conflict(key, written);
+    }
+  }
+
+  async *scan(range: Range, options?: CallOptions): AsyncGenerator<readonly Entry[], void, undefined> {
+    checkText("prefix", range.prefix);
+    if (range.after !== undefined) checkKey(range.after);
+    checkLimit(range.limit);
+    const driverRange = this.#keys.range([range.prefix], range.after === undefined ? undefined : [range.after]);
+    // Tombstones and keys beside a cut prefix are dropped below, so that only then the driver can't count for us.
+    const exact = !this.#tombstones && !this.#keys.isCut([range.prefix]);
+    let left = range.limit ?? Number.POSITIVE_INFINITY;
+    const pages = this.#records.scan(
+      {
+        ...driverRange,
+        ...(exact && range.limit !== undefined ? { limit: range.limit } : {}),
+        ...(range.keysOnly === true && !this.#tombstones ? { keysOnly: true } : {}),
+      },
+      options,
+    );
+    for await (const page of pages) {
+      const entries = await Promise.all(page.map((entry) => this.#scanned(entry, range, options)));
+      const found = entries.filter((entry) => entry !== undefined).slice(0, left);
+      left -= found.length;
+      if (found.length > 0) yield found;
+      if (left === 0) return;
+    }
+  }
+
+  async write(ops: readonly WriteOp[], options?: CallOptions): Promise<readonly (Put | Delete | StoreError)[]> {
+    const prepared = ops.map((op) => this.#prepareOrFail(op));
+    const bounded = this.#records.bound(options);
+    if (this.#tombstones) {
+      return settleAll(ops, 32, (op) =>
+        op.type === "put"
+          ? this.put(op.key, op.value, op.when, { ...bounded, ttlMs: op.ttlMs })
+          : this.delete(op.key, op.when, bounded),
+      );
+    }
+    const sound = prepared.filter((op): op is RecordOp => !StoreError.is(op));
+    const results = sound.length === 0 ? [] : await writeRecords(this.#records, sound, bounded);
+    let next = 0;
+    return prepared.map((op, index) => {
+      if (StoreError.is(op)) return op;
+      return this.#bulkResult(ops[index]?.key ?? "", results[next++]);
+    });
+  }
+
+  async commit(checks: readonly Check[], ops: readonly WriteOp[], options?: CallOptions): Promise<Commit> {
+    const userKeys = new Map<string, string>();
+    const named = (key: string): string => {
+      checkKey(key);
+      const driverKey = this.#keys.encode(key).key;
+      userKeys.set(driverKey, key);
+      return driverKey;
+    };
+    const recordChecks = checks.map(({ key, when }) => {
+      checkWhen(when);
+      return { key: named(key), when: when === "absent" ? when : toPrior(when.version) };
+    });
+    const recordOps = ops.map((op) => {
+      named(op.key);
+      return this.#prepare(op);
+    });
+    if (userKeys.size < checks.length + ops.length) {
+      const keys = [...recordChecks, ...recordOps].map(({ key }) => key);
+      const twice = keys.find((key, index) => keys.indexOf(key) !== index) ?? "";
+      const reason = `commit: expected each key once, found ${JSON.stringify(userKeys.get(twice))} twice`;
+      throw new StoreError("INVALID_ARGUMENT", reason);
+    }
+    const committed: Committed = await commitRecords(this.#records, recordChecks, recordOps, options);
+    if (committed.ok) {
+      return { ok: true, versions: committed.priors.map((prior) => (prior === undefined ? prior : toVersion(prior))) };
+    }
+    const conflicts = committed.conflicts.map(({ key, current }) => {
+      const userKey = userKeys.get(key) ?? key;
+      return { key: userKey, current: this.#entry(userKey, current) };
+    });
+    return { ok: false, conflicts };
+  }
+
+  async *watch(range: Watch, options?: CallOptions): AsyncGenerator<readonly Change[] | Resync, void, undefined> {
+    checkText("prefix", range.prefix);
+    const { driver } = this.#records;
+    if (driver.watch === undefined) throw this.#unsupported("watch");
+    const { prefix } = this.#keys.range([range.prefix]);
+    const stream = driver.watch({ ...range, prefix }, options)[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const step = await this.#records.run("watch", range.prefix, options, "none", () => stream.next());
+        if (step.done === true) return;
+        if (isResync(step.value)) {
+          yield step.value;
+          continue;
+        }
+        for (const change of step.value) {
+          const seen = this.#change(change);
+          if (isResync(seen)) yield seen;
+          else if ((seen.type === "put" ? seen.entry.key : seen.key).startsWith(range.prefix)) yield [seen];
+        }
+      }
+    } finally {
+      await stream.return?.();
+    }
+  }
+
+  async session(ttlMs: number, options?: CallOptions): Promise<Session> {
+    checkTtl(ttlMs);
+    const { driver } = this.#records;
+    if (driver.session === undefined) throw this.#unsupported("session");
+    return this.#records.run("session", undefined, options, "none", (call) => driver.session!(ttlMs, call));
+  }
+
+  async begin(options?: CallOptions): Promise<Transaction> {
+    return beginTransaction(this, options);
+  }
+
+  transaction<T>(work: (transaction: Transaction) => Promise<T>, options?: CallOptions): Promise<T> {
+    return runTransaction(this, this.#records, work, options);
+  }
+
+  health(options?: CallOptions): Promise<Health> {
+    return this.#records.run("health", undefined, options, "none", (call) => this.#records.driver.health(call));
+  }
+
+  get lastHealth(): Health | undefined {
+    return this.#init.lastHealth();
+  }
+
+  metrics(): PersistenceMetrics {
+    return this.#init.metrics.snapshot();
+  }
+
+  close(): Promise<void> {
+    return this.#init.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #entry(key: string, record: StoredRecord | undefined): Entry | undefined {
+    if (record === undefined || record.envelope.tombstone) return undefined;
+    const version = toVersion({ version: record.version, nonce: record.envelope.nonce });
+    const value = record.envelope.body;
+    return record.ageMs === undefined ? { key, value, version } : { key, value, version, ageMs: record.ageMs };
+  }
+
+  #conflict(key: string, conflict: RecordConflict): Conflict {
+    return { ok: false, current: this.#entry(key, conflict.current) };
+  }
+
+  #deleted(key: string, result: { ok: true } | RecordConflict): Delete {
+    return result.ok ? result : this.#conflict(key, result);
+  }
+
+  #bulkResult(key: string, result: BulkResult | undefined): Put | Delete | StoreError {
+    if (result === undefined) return new StoreError("INTERNAL", "the driver left out an answer", { key });
+    if (StoreError.is(result)) return result;
+    if (!result.ok) return this.#conflict(key, result);
+    return "prior" in result ? { ok: true, version: toVersion(result.prior) } : result;
+  }
+
+  async #scanned(entry: Entry, range: Range, options: CallOptions | undefined): Promise<Entry | undefined> {
+    const bare = range.keysOnly === true && !this.#tombstones && !this.#keys.isHashed(entry.key);
+    if (bare) {
+      const [key = ""] = this.#keys.decodeText(this.#keys.strip(entry.key));
+      return { key, value: EMPTY, version: toVersion({ version: entry.version, nonce: NO_NONCE }) };
+    }
+    const record =
+      entry.value.length === 0 ? await this.#records.get(entry.key, options) : this.#records.read(entry, "scan");
+    if (record === undefined) return undefined;
+    const [key = ""] = this.#keys.decode(record);
+    return key.startsWith(range.prefix) ? this.#entry(key, record) : undefined;
+  }
+
+  #change(change: Change): Change | Resync {
+    const { cursor } = change;
+    if (change.type === "delete") {
+      // Only the record told the full key of a hashed one, and it is gone.
+      if (this.#keys.isHashed(change.key)) return { type: "resync", cursor };
+      return { type: "delete", key: this.#keys.decodeText(this.#keys.strip(change.key))[0] ?? "", cursor };
+    }
+    const record = this.#records.read(change.entry, "watch");
+    const [key = ""] = this.#keys.decode(record);
+    const entry = this.#entry(key, record);
+    return entry === undefined ? { type: "delete", key, cursor } : { type: "put", entry, cursor };
+  }
+
+  #prepare(op: WriteOp): RecordOp {
+    checkKey(op.key);
+    const { key, original } = this.#keys.encode(op.key);
+    if (op.type === "delete") {
+      checkDeleteWhen(op.when);
+      return { type: "delete", key, when: toDeleteWhen(op.when) };
+    }
+    checkValue(op.value);
+    checkWhen(op.when);
+    this.#checkPutOptions(op);
+    const { ttlMs } = op;
+    return { type: "put", key, record: { body: op.value, key: original }, when: toRecordWhen(op.when), ttlMs };
+  }
+
+  #prepareOrFail(op: WriteOp): RecordOp | StoreError {
+    try {
+      return this.#prepare(op);
+    } catch (error) {
+      return StoreError.from(error, { provider: this.provider, operation: "write" });
+    }
+  }
+
+  #checkPutOptions(options: Pick<PutOptions, "ttlMs" | "session"> | undefined): void {
+    if (options === undefined) return;
+    checkTtl(options.ttlMs);
+    if (options.ttlMs !== undefined && this.capabilities.clock !== "server-ttl") throw this.#unsupported("ttlMs");
+    if (options.session !== undefined && !this.capabilities.session) throw this.#unsupported("session");
+  }
+
+  #unsupported(what: string): StoreError {
+    return new StoreError("UNSUPPORTED", `${what} is not a capability of this provider`, { provider: this.provider });
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+/** Stands for "unknown" in versions of entries that were listed without their values. */
+const NO_NONCE = new Uint8Array(16);
+
+function toRecordWhen(when: When): RecordWhen {
+  return typeof when === "string" ? when : toPrior(when.version);
+}
+
+function toDeleteWhen(when: DeleteWhen): "always" | Prior {
+  return when === "always" ? when : toPrior(when.version);
+}
+
+function livePrior(record: StoredRecord | undefined): Prior | undefined {
+  return record === undefined || record.envelope.tombstone ? undefined : { version: record.version, nonce: record.envelope.nonce };
+}
+
+function buriedPrior(record: StoredRecord | undefined): Prior | undefined {
+  return record?.envelope.tombstone === true ? { version: record.version, nonce: record.envelope.nonce } : undefined;
+}
+
+function isResync(item: readonly Change[] | Change | Resync): item is Resync {
+  return "type" in item && item.type === "resync";
+}
