@@ -1,11 +1,12 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 
 import { defineConfig } from "vitest/config";
 
+// A folder without a package.json is what an abandoned branch left behind: nothing but ignored files.
 const children = (folder: string): string[] =>
-  readdirSync(new URL(`${folder}/`, import.meta.url), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => `${folder}/${entry.name}`);
+  (existsSync(folder) ? readdirSync(folder) : [])
+    .map((name) => `${folder}/${name}`)
+    .filter((path) => existsSync(`${path}/package.json`));
 
 const workspaces = [...children("packages"), ...children("examples"), "integration", "bench", "tools"];
 
