@@ -28,3 +28,31 @@ export { compose, defineLayer } from "./layers/compose.ts";
 export { type Cancel, type Clock, systemClock } from "./runtime/clock.ts";
 export { type Random, randomHex, systemRandom } from "./runtime/random.ts";
 export { sleep } from "./runtime/wait.ts";
+export { defineOptions, type OptionsChecks } from "./config/define.ts";
+export { faultsOf } from "./config/faults.ts";
+export {
+  boolean,
+  bytes,
+  type Field,
+  type Fields,
+  type FieldSpec,
+  type Given,
+  group,
+  type GroupSpec,
+  integer,
+  list,
+  type ManySpec,
+  milliseconds,
+  type NestedProvider,
+  type NumberSpec,
+  oneOf,
+  type OneOfSpec,
+  path,
+  provider,
+  seconds,
+  secret,
+  table,
+  text,
+  type TextSpec,
+} from "./config/fields.ts";
+export type { Fault, FieldInfo, OptionsSchema, Parsed, RawSource, UrlPart } from "./config/schema.ts";

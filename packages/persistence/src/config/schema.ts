@@ -6,11 +6,17 @@ export interface Fault {
   readonly reason: string;
 }
 
+/** Where in a provider's URL an option stands. Every option may stand in the query, under its key. */
+export type UrlPart = "username" | "password" | "host" | "hosts" | "path" | "whole";
+
 /** What documentation and tools may know of an option. */
 export interface FieldInfo {
-  /** The name in code: camelCase, durations in milliseconds with the suffix `Ms`. */
+  /** The name in code: camelCase, durations in milliseconds with the suffix `Ms`. Members of a group: `group.name`. */
   readonly name: string;
-  /** The name in files and variables: snake_case, durations in seconds unless the key ends in `_ms`. */
+  /**
+   * The name in files: snake_case, durations in seconds unless the key ends in `_ms`. Members of a group: `group.key`.
+   * In variables and URL queries the dot is an underscore.
+   */
   readonly key: string;
   /** What it expects, in words, such as `a whole number from 1 to 65535`. */
   readonly expects: string;
@@ -18,20 +24,32 @@ export interface FieldInfo {
   readonly default?: string;
   readonly required: boolean;
   readonly secret: boolean;
+  /** The part of the provider's URL that carries it, beside the query. */
+  readonly url?: UrlPart;
+  /** Set where the option is itself a provider, with a type and options of its own. */
+  readonly provider?: true;
   /** What it means, in one sentence. */
   readonly doc: string;
 }
 
-/**
- * Options as data: one schema for code, files, URLs and variables. `typed` sources carry numbers, booleans and lists;
- * `text` sources carry strings to be read.
- */
+/** Where raw options come from: files carry numbers, booleans and lists; variables and URLs carry text to be read. */
+export type RawSource = "file" | "env" | "url";
+
+/** Options as data: one schema for code, files, URLs and variables. Made by `defineOptions`. */
 export interface OptionsSchema<Options extends object> {
   readonly fields: readonly FieldInfo[];
-  /** Completes options given in code with the defaults. Throws `INVALID_ARGUMENT` naming every fault at once. */
+  /**
+   * Completes options given in code with the defaults. The result is frozen; secrets in it are readable, but not
+   * enumerable: neither `inspect` nor `JSON.stringify` nor a spread shows or copies them.
+   *
+   * @throws StoreError `INVALID_ARGUMENT` naming every fault at once, in the code's names.
+   */
   resolve(input: Partial<Options>): Options;
-  /** Reads options from a file table or from text, naming every fault at once. */
-  parse(raw: Readonly<Record<string, unknown>>, source: "typed" | "text", path: string): Parsed<Options>;
+  /**
+   * Reads options from a file's table, or from text: flat keys, lists separated by commas. Names every fault at once.
+   * `prefix` is what stands before each key in the faults' paths, such as `providers.s3.` or `ORBIT_S3_`.
+   */
+  parse(raw: Readonly<Record<string, unknown>>, source: RawSource, prefix: string): Parsed<Options>;
 }
 
 export type Parsed<Options> =
