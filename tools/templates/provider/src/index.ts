@@ -1,0 +1,2 @@
+export { exampleDb, provider } from "./driver.ts";
+export type { ExampleDbOptions } from "./options.ts";
