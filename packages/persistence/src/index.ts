@@ -23,9 +23,48 @@ export type {
 export type { CallOptions, PutOptions, Session, StoreDriver } from "./contract/driver.ts";
 export type { Health, HealthStatus } from "./contract/health.ts";
 export type { Layer, LayerName } from "./contract/layer.ts";
+export type {
+  AcquireOptions,
+  Acquired,
+  AddressableDirectory,
+  AddressableLease,
+  Lease,
+  LeaseGrant,
+} from "./contract/directory.ts";
+export type { GuardedData } from "./contract/guarded.ts";
+export type {
+  ClusterMembership,
+  Holder,
+  JoinOptions,
+  MembershipView,
+  NodeChange,
+  NodeDescription,
+  NodeInfo,
+  NodeLease,
+  NodeSession,
+  NodeStatus,
+  SweepOptions,
+  SweepReport,
+} from "./contract/membership.ts";
 export type { Provider } from "./contract/provider.ts";
 export type { Store, Transaction } from "./contract/store.ts";
 export type { PersistenceMetrics } from "./layers/metrics.ts";
+export type { StoreTrace } from "./layers/trace.ts";
 export { type Clock, systemClock } from "./runtime/clock.ts";
 export { type Random, systemRandom } from "./runtime/random.ts";
 export { createStore, type StoreOptions } from "./store/create-store.ts";
+export type { HealthMessage } from "./store/health.ts";
+export { directory, type DirectoryOptions } from "./directory/directory.ts";
+export { remoteHolder } from "./directory/remote-holder.ts";
+export type { LeaseEvent, MembershipEvent, StallEvent } from "./events.ts";
+export { guarded, type GuardedOptions } from "./guarded/guarded.ts";
+export { membership, type MembershipOptions } from "./membership/membership.ts";
+export { type AddressableKey, int32Key, int64Key, noKey, stringKey } from "./orbit/key.ts";
+export {
+  type AddressableReference,
+  formatReference,
+  type NamespacedAddressableReference,
+  type NodeId,
+} from "./orbit/reference.ts";
+export { namespacesOf } from "./sweeper/namespaces.ts";
+export { startSweeper, type Sweeper, type SweeperOptions } from "./sweeper/sweeper.ts";

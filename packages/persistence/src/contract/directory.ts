@@ -1,7 +1,7 @@
+import type { AddressableReference, NodeId } from "../orbit/reference.ts";
 import type { CallOptions } from "./driver.ts";
 import type { StoreError } from "./error.ts";
 import type { Holder, SweepOptions, SweepReport } from "./membership.ts";
-import type { AddressableReference, NodeId } from "../orbit/reference.ts";
 
 /** Names one grant of a lease. */
 export interface LeaseGrant {

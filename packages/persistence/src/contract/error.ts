@@ -83,7 +83,10 @@ export class StoreError extends Error {
    */
   static from(error: unknown, context: ErrorContext): StoreError {
     if (!StoreError.is(error)) {
-      return new StoreError("INTERNAL", "the driver threw an error that is not a StoreError", { ...context, cause: error });
+      return new StoreError("INTERNAL", "the driver threw an error that is not a StoreError", {
+        ...context,
+        cause: error,
+      });
     }
     const { code, reason, retryable, outcome, cause } = error;
     const provider = error.provider ?? context.provider;

@@ -1,6 +1,6 @@
+import type { NodeId } from "../orbit/reference.ts";
 import type { CallOptions } from "./driver.ts";
 import type { StoreError } from "./error.ts";
-import type { NodeId } from "../orbit/reference.ts";
 
 /** `stopped` is final: a stopped epoch never lives again. */
 export type NodeStatus = "starting" | "active" | "draining" | "stopped";
@@ -104,6 +104,11 @@ export interface ClusterMembership {
   update(lease: NodeLease, change: NodeChange, options?: CallOptions): Promise<NodeInfo>;
   /** Ends a life. Returns whether it was this call that ended it. */
   leave(lease: NodeLease, options?: CallOptions): Promise<boolean>;
+  /**
+   * Tells whether a life has ended for ever, by a read made now. A life whose time has passed by the clock rule is
+   * ended first, under the version that was seen, so that it can't be renewed afterwards.
+   */
+  confirmDead(lease: NodeLease, options?: CallOptions): Promise<boolean>;
   /** All nodes on record, or those alone that are neither stopped nor expired and not draining. */
   nodes(options?: CallOptions & { readonly active?: boolean }): Promise<readonly NodeInfo[]>;
   getMany(ids: readonly string[], options?: CallOptions): Promise<readonly (NodeInfo | undefined | StoreError)[]>;

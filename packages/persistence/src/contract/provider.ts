@@ -1,5 +1,5 @@
-import type { StoreDriver } from "./driver.ts";
 import type { OptionsSchema } from "../config/schema.ts";
+import type { StoreDriver } from "./driver.ts";
 
 /** How configuration reaches a driver: a plugin exports one as `provider`. */
 export interface Provider<Options extends object = object> {

@@ -1,9 +1,22 @@
+import type { PersistenceMetrics } from "../layers/metrics.ts";
 import type { Capabilities } from "./capabilities.ts";
 import type { CallOptions, PutOptions, Session } from "./driver.ts";
-import type { Change, Check, Commit, Delete, DeleteWhen, Entry, Put, Range, Resync, Watch, When, WriteOp } from "./entry.ts";
+import type {
+  Change,
+  Check,
+  Commit,
+  Delete,
+  DeleteWhen,
+  Entry,
+  Put,
+  Range,
+  Resync,
+  Watch,
+  When,
+  WriteOp,
+} from "./entry.ts";
 import type { StoreError } from "./error.ts";
 import type { Health } from "./health.ts";
-import type { PersistenceMetrics } from "../layers/metrics.ts";
 
 /**
  * What applications hold: one namespace of a driver, with every argument checked before I/O, values enveloped, and

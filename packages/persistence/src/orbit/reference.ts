@@ -31,7 +31,10 @@ export function referenceParts(reference: AddressableReference): readonly [type:
     throw new StoreError("INVALID_ARGUMENT", "reference: expected a type that is a well-formed string");
   }
   if (typeof reference.key !== "object" || reference.key === null) {
-    throw new StoreError("INVALID_ARGUMENT", "reference: expected a key made by stringKey, int32Key, int64Key or noKey");
+    throw new StoreError(
+      "INVALID_ARGUMENT",
+      "reference: expected a key made by stringKey, int32Key, int64Key or noKey",
+    );
   }
   return [reference.type, formatKey(reference.key)];
 }

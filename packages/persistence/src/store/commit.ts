@@ -1,7 +1,15 @@
 import type { CallOptions } from "../contract/driver.ts";
 import type { Check, Commit, WriteOp } from "../contract/entry.ts";
 import { StoreError } from "../contract/error.ts";
-import { appliedAs, SUPERSEDED, type Prior, type RecordBody, type Records, type RecordWhen, type StoredRecord } from "./records.ts";
+import {
+  appliedAs,
+  SUPERSEDED,
+  type Prior,
+  type RecordBody,
+  type Records,
+  type RecordWhen,
+  type StoredRecord,
+} from "./records.ts";
 
 export interface RecordCheck {
   readonly key: string;
@@ -75,8 +83,34 @@ export async function commitRecords(
       return { ok: false, conflicts };
     } catch (error) {
       if (error === unknown) throw error;
+      if (!resend && StoreError.is(error) && error.outcome === "unknown") {
+        const applied = await readBack(records, ops, nonces, bounded);
+        if (applied !== undefined) return applied;
+      }
       unknown = await records.pause(error, attempt, resend, bounded);
     }
+  }
+}
+
+/** A commit that must not be sent again: seeing one of its nonces proves it; seeing none proves nothing. */
+async function readBack(
+  records: Records,
+  ops: readonly RecordOp[],
+  nonces: readonly Uint8Array[],
+  bounded: CallOptions,
+): Promise<Committed | undefined> {
+  try {
+    const keys = ops.map(({ key }) => key);
+    const found = await records.getMany(keys, bounded);
+    return appliedCommit(
+      ops,
+      nonces,
+      found.map((current, index) => ({ key: keys[index] ?? "", current })),
+    );
+  } catch (error) {
+    // The read adds knowledge where it can; the commit's own error tells the caller what happened.
+    if (StoreError.is(error)) return undefined;
+    throw error;
   }
 }
 
@@ -104,7 +138,9 @@ function appliedCommit(
   if (found.every((each) => each === undefined)) return undefined;
   const priors = ops.map((op, index) => {
     const nonce = nonces[index];
-    return op.type === "put" && nonce !== undefined ? (found[index]?.prior ?? { version: SUPERSEDED, nonce }) : undefined;
+    return op.type === "put" && nonce !== undefined
+      ? (found[index]?.prior ?? { version: SUPERSEDED, nonce })
+      : undefined;
   });
   return { ok: true, priors };
 }

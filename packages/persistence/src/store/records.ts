@@ -24,6 +24,10 @@ export interface Prior {
   readonly nonce: Uint8Array;
 }
 
+export function priorOf(record: StoredRecord): Prior {
+  return { version: record.version, nonce: record.envelope.nonce };
+}
+
 export type RecordWhen = "always" | "absent" | Prior;
 
 /** What a caller puts into a record; the nonces are added here. */
@@ -96,8 +100,13 @@ export class Records {
   }
 
   async get(key: string, options?: CallOptions): Promise<StoredRecord | undefined> {
-    const entry = await this.run("get", key, options, "none", (bounded) => this.driver.get(key, bounded));
+    const entry = await this.getEntry(key, options);
     return entry === undefined ? undefined : this.read(entry, "get");
+  }
+
+  /** Reads an entry with its envelope unread, for a caller that saves a promise by reading it itself. */
+  getEntry(key: string, options?: CallOptions): Promise<Entry | undefined> {
+    return this.run("get", key, options, "none", (bounded) => this.driver.get(key, bounded));
   }
 
   async getMany(keys: readonly string[], options?: CallOptions): Promise<readonly (StoredRecord | undefined)[]> {
@@ -129,7 +138,8 @@ export class Records {
    */
   async put(key: string, record: RecordBody, when: RecordWhen, options?: RecordPutOptions): Promise<Written> {
     const bounded = this.bound(options);
-    if (typeof when !== "string" && when.version === SUPERSEDED) return { ok: false, current: await this.get(key, bounded) };
+    if (typeof when !== "string" && when.version === SUPERSEDED)
+      return { ok: false, current: await this.get(key, bounded) };
     const nonce = this.nonce();
     const bytes = this.encode(key, record, nonce, when);
     const condition = typeof when === "string" ? when : { version: when.version };

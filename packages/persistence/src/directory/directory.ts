@@ -1,0 +1,344 @@
+import { DEFAULT_DRIFT_PPM, type Sent, sentNow } from "../clockrules/belief.ts";
+import { ExpiryJudge } from "../clockrules/expiry.ts";
+import { checkStrength } from "../clockrules/strength.ts";
+import type {
+  AcquireOptions,
+  Acquired,
+  AddressableDirectory,
+  AddressableLease,
+  LeaseGrant,
+} from "../contract/directory.ts";
+import type { CallOptions } from "../contract/driver.ts";
+import { StoreError } from "../contract/error.ts";
+import type { ClusterMembership, Holder, SweepOptions, SweepReport } from "../contract/membership.ts";
+import type { Store } from "../contract/store.ts";
+import { leaseChannel, type LeaseEvent } from "../events.ts";
+import { checkHexId, checkLease, checkTtl } from "../membership/checks.ts";
+import { parseKey } from "../orbit/key.ts";
+import { type AddressableReference, referenceParts } from "../orbit/reference.ts";
+import { encodeLease, grantOf, heldBy, type LeaseRecord } from "../records/lease-record.ts";
+import { settleAll } from "../store/bulk.ts";
+import { recordsOf } from "../store/internals.ts";
+import { Keyspace } from "../store/keyspace.ts";
+import { type Prior, priorOf, type Records, type StoredRecord, type Written } from "../store/records.ts";
+import { scanRecords } from "../store/scan-records.ts";
+import { Floors } from "./floor.ts";
+import { HeldLease, type LeaseRequests, lostError } from "./lease.ts";
+import { NodeTable } from "./node-table.ts";
+import { sweepLeases } from "./sweep.ts";
+
+export interface DirectoryOptions {
+  /** Tells which nodes live. It may stand on another store. */
+  readonly membership: ClusterMembership;
+  /** How far the rate of any clock may be off, in parts per million; 1,000 by default. */
+  readonly maxClockDriftPpm?: number;
+  /** Accepts a store on which a failover can undo a grant. */
+  readonly allowWeak?: boolean;
+}
+
+const BULK_CONCURRENCY = 64;
+
+/** Derives the directory of addressables from a store. Its namespace is that of the membership. */
+export function directory(store: Store, options: DirectoryOptions): AddressableDirectory {
+  checkStrength(store.capabilities, store.provider, "directory", options.allowWeak ?? false);
+  return new StoreDirectory(store, options);
+}
+
+/** The directory over the records of a store (docs/lease-protocol.md has the rules that it follows). */
+export class StoreDirectory implements AddressableDirectory {
+  readonly namespace: string;
+  readonly records: Records;
+  readonly keys: Keyspace;
+  readonly floors: Floors;
+  readonly judge: ExpiryJudge;
+  readonly membership: ClusterMembership;
+  readonly #nodes: NodeTable;
+  readonly #provider: string;
+  readonly #requests: LeaseRequests;
+
+  constructor(store: Store, options: DirectoryOptions) {
+    const records = recordsOf(store);
+    const { maxKeyBytes } = records.capabilities.limits;
+    this.records = records;
+    this.membership = options.membership;
+    this.namespace = options.membership.namespace;
+    this.keys = new Keyspace(store.namespace, "lease", maxKeyBytes);
+    this.floors = new Floors(records, new Keyspace(store.namespace, "floor", maxKeyBytes), this.namespace);
+    this.judge = new ExpiryJudge(records.capabilities, records.clock);
+    this.#nodes = new NodeTable(options.membership, records.clock);
+    this.#provider = store.provider;
+    this.#requests = {
+      provider: store.provider,
+      clock: records.clock,
+      driftPpm: options.maxClockDriftPpm ?? DEFAULT_DRIFT_PPM,
+      records,
+      renew: (lease, call) => this.#extend(lease, lease.prior, call),
+      confirm: async (lease, call) => priorOf((await this.#find(lease, call)).record),
+      release: (lease, call) => this.#free(lease, lease.prior, call),
+      lost: (lease) => this.publish("lost", lease),
+    };
+  }
+
+  async acquire(reference: AddressableReference, holder: Holder, options: AcquireOptions = {}): Promise<Acquired> {
+    const parts = referenceParts(reference);
+    checkLease(holder);
+    checkTtl(options.ttlMs);
+    const { key, original } = this.keys.encode(this.namespace, ...parts);
+    const shard = this.floors.shardOf(key);
+    const bounded = this.records.bound<CallOptions>(options);
+    const body = encodeLease({ node: holder.id, epoch: holder.epoch, ttlMs: options.ttlMs });
+    for (;;) {
+      this.#checkHolder(holder, reference);
+      const current = await this.records.get(key, bounded);
+      const held = current === undefined ? undefined : heldBy(current);
+      if (current !== undefined && held !== undefined && !(await this.#canTake(current, held, holder, bounded))) {
+        return this.#refused(reference, current, held);
+      }
+      const above = max(current?.envelope.fence ?? 0n, await this.floors.read(shard, bounded));
+      let fence = await this.#fence(above, bounded);
+      const grant = this.records.random.fill(new Uint8Array(16));
+      this.#checkHolder(holder, reference);
+      const sent = sentNow(this.records.clock);
+      const record = { body, grant, key: original };
+      let written = await this.#tryPut(key, { ...record, fence }, current, bounded);
+      if (written !== undefined && written.ok && !written.superseded && current === undefined) {
+        // A create may have landed long after its floor was read: what was swept meanwhile raised the floor.
+        const floor = await this.floors.read(shard, bounded);
+        if (floor >= fence) {
+          fence = await this.#fence(floor, bounded);
+          written = await this.#tryPut(key, { ...record, fence }, written.prior, bounded);
+        }
+      }
+      if (written === undefined || !written.ok || written.superseded) continue;
+      this.#checkHolder(holder, reference);
+      const lease = this.#toLease(
+        reference,
+        { node: holder.id, epoch: holder.epoch, ttlMs: options.ttlMs },
+        fence,
+        grant,
+      );
+      this.publish(held !== undefined && held.epoch !== holder.epoch ? "takeover" : "acquired", lease);
+      return { ok: true, lease: new HeldLease(lease, holder, key, written.prior, sent, this.#requests) };
+    }
+  }
+
+  async lookup(reference: AddressableReference, options?: CallOptions): Promise<AddressableLease | undefined> {
+    const { key } = this.keys.encode(this.namespace, ...referenceParts(reference));
+    return this.#present(reference, await this.records.get(key, options), options);
+  }
+
+  async renew(grant: LeaseGrant, options?: CallOptions): Promise<AddressableLease> {
+    const { record, held } = await this.#find(grant, options);
+    const lease = this.#leaseOf(grant.reference, record, held);
+    if (!(await this.#nodes.isLive(lease.node.key, lease.epoch, options))) throw this.#lost("renew", grant);
+    await this.#extend(lease, priorOf(record), options);
+    return lease;
+  }
+
+  async release(grant: LeaseGrant, options?: CallOptions): Promise<boolean> {
+    checkHexId("grant", grant.grant);
+    return this.#free(grant, undefined, options);
+  }
+
+  leases(options?: CallOptions): AsyncIterable<readonly AddressableLease[]> {
+    return this.#list(() => true, options);
+  }
+
+  leasesOf(nodeId: string, options?: CallOptions): AsyncIterable<readonly AddressableLease[]> {
+    return this.#list((held) => held.node === nodeId, options);
+  }
+
+  acquireMany(
+    references: readonly AddressableReference[],
+    holder: Holder,
+    options?: AcquireOptions,
+  ): Promise<readonly (Acquired | StoreError)[]> {
+    return settleAll(references, BULK_CONCURRENCY, (reference) => this.acquire(reference, holder, options));
+  }
+
+  lookupMany(
+    references: readonly AddressableReference[],
+    options?: CallOptions,
+  ): Promise<readonly (AddressableLease | undefined | StoreError)[]> {
+    return settleAll(references, BULK_CONCURRENCY, (reference) => this.lookup(reference, options));
+  }
+
+  renewMany(grants: readonly LeaseGrant[], options?: CallOptions): Promise<readonly (AddressableLease | StoreError)[]> {
+    return settleAll(grants, BULK_CONCURRENCY, (grant) => this.renew(grant, options));
+  }
+
+  releaseMany(grants: readonly LeaseGrant[], options?: CallOptions): Promise<readonly (boolean | StoreError)[]> {
+    return settleAll(grants, BULK_CONCURRENCY, (grant) => this.release(grant, options));
+  }
+
+  sweep(options: SweepOptions = {}): Promise<SweepReport> {
+    return sweepLeases(this, options);
+  }
+
+  publish(type: LeaseEvent["type"], lease: AddressableLease): void {
+    if (!leaseChannel.hasSubscribers) return;
+    const { reference, node, fence } = lease;
+    const { namespace } = this;
+    leaseChannel.publish({ type, provider: this.#provider, namespace, reference, node, fence } satisfies LeaseEvent);
+  }
+
+  /** Whether a held record may be overwritten: it is the holder's own, its own time has passed, or its node is dead. */
+  async #canTake(current: StoredRecord, held: LeaseRecord, holder: Holder, options: CallOptions): Promise<boolean> {
+    if (held.node === holder.id && held.epoch === holder.epoch) return true;
+    if (held.ttlMs !== undefined && this.judge.remainingMs(current, held.ttlMs) <= 0) return true;
+    return this.membership.confirmDead({ id: held.node, epoch: held.epoch }, options);
+  }
+
+  #refused(reference: AddressableReference, current: StoredRecord, held: LeaseRecord): Acquired {
+    const lease = this.#leaseOf(reference, current, held);
+    this.publish("conflict", lease);
+    return { ok: false, current: lease };
+  }
+
+  /** A fence above `above`; from the driver where it issues numbers that survive what the records may not. */
+  async #fence(above: bigint, options: CallOptions): Promise<bigint> {
+    const { driver, capabilities, clock } = this.records;
+    if (driver.nextFence !== undefined) {
+      return this.records.run("nextFence", undefined, options, "none", (call) => driver.nextFence!(above, call));
+    }
+    if (capabilities.fencing === "total") return above + 1n;
+    // Best effort where a failover may bring old records back: time moves on over it.
+    return max(above, BigInt(Math.floor(clock.wall())) * 1000n) + 1n;
+  }
+
+  /** Writes a lease record; an outcome that stays unknown is `undefined`, since only "not mine now" matters. */
+  async #tryPut(
+    key: string,
+    record: Parameters<Records["put"]>[1],
+    prior: StoredRecord | Prior | undefined,
+    options: CallOptions,
+  ): Promise<Written | undefined> {
+    const when = prior === undefined ? "absent" : "envelope" in prior ? priorOf(prior) : prior;
+    try {
+      const neverDeleted = !this.records.capabilities.conditionalDelete;
+      return await this.records.put(key, record, when, { ...options, neverDeleted });
+    } catch (error) {
+      const late = options.deadline !== undefined && this.records.clock.now() >= options.deadline;
+      if (!StoreError.is(error) || error.outcome !== "unknown" || error.code === "ABORTED" || late) throw error;
+      return undefined;
+    }
+  }
+
+  /** The record of a grant that is still held, by a read made now. */
+  async #find(
+    grant: LeaseGrant,
+    options: CallOptions | undefined,
+  ): Promise<{ record: StoredRecord; held: LeaseRecord }> {
+    checkHexId("grant", grant.grant);
+    const { key } = this.keys.encode(this.namespace, ...referenceParts(grant.reference));
+    const record = await this.records.get(key, options);
+    const held = record === undefined ? undefined : heldBy(record);
+    if (record === undefined || held === undefined || grantOf(record) !== grant.grant) throw this.#lost("renew", grant);
+    return { record, held };
+  }
+
+  /** Extends a lease's own ttl by rewriting it; a lease that lives with its node is confirmed by a read. */
+  async #extend(
+    lease: AddressableLease,
+    known: Prior,
+    options: CallOptions | undefined,
+  ): Promise<{ prior: Prior; sent: Sent }> {
+    const bounded = this.records.bound(options);
+    if (lease.ttlMs === undefined) {
+      const sent = sentNow(this.records.clock);
+      return { prior: priorOf((await this.#find(lease, bounded)).record), sent };
+    }
+    const { key, original } = this.keys.encode(this.namespace, ...referenceParts(lease.reference));
+    const body = encodeLease({ node: lease.node.key, epoch: lease.epoch, ttlMs: lease.ttlMs });
+    const record = { body, grant: Buffer.from(lease.grant, "hex"), fence: lease.fence, key: original };
+    for (let prior = known; ;) {
+      const sent = sentNow(this.records.clock);
+      const written = await this.records.put(key, record, prior, bounded);
+      if (written.ok && !written.superseded) {
+        this.publish("renewed", lease);
+        return { prior: written.prior, sent };
+      }
+      // The record moved on. If it still carries the grant and its time has not passed, its version is adopted.
+      const found = await this.#find(lease, bounded);
+      if (this.judge.remainingMs(found.record, lease.ttlMs) <= 0) throw this.#lost("renew", lease);
+      prior = priorOf(found.record);
+    }
+  }
+
+  /** Writes the tombstone of a grant. Returns whether the grant was still there. */
+  async #free(grant: LeaseGrant, known: Prior | undefined, options: CallOptions | undefined): Promise<boolean> {
+    const { key, original } = this.keys.encode(this.namespace, ...referenceParts(grant.reference));
+    const bounded = this.records.bound(options);
+    const fence = grant instanceof HeldLease ? grant.fence : undefined;
+    let state = known === undefined || fence === undefined ? undefined : { prior: known, fence };
+    for (;;) {
+      if (state === undefined) {
+        const record = await this.records.get(key, bounded);
+        if (record === undefined || heldBy(record) === undefined || grantOf(record) !== grant.grant) return false;
+        state = { prior: priorOf(record), fence: record.envelope.fence ?? 0n };
+      }
+      const tombstone = { body: EMPTY, tombstone: true, fence: state.fence, key: original };
+      const written = await this.#tryPut(key, tombstone, state.prior, bounded);
+      if (written?.ok === true) {
+        if (grant instanceof HeldLease) this.publish("released", grant);
+        return true;
+      }
+      state = undefined;
+    }
+  }
+
+  async *#list(
+    wanted: (held: LeaseRecord) => boolean,
+    options: CallOptions | undefined,
+  ): AsyncGenerator<readonly AddressableLease[], void, undefined> {
+    for await (const page of scanRecords(this.records, this.keys, [this.namespace], options)) {
+      const found: AddressableLease[] = [];
+      for (const { record, parts } of page) {
+        const held = heldBy(record);
+        if (held === undefined || !wanted(held)) continue;
+        const reference = { type: parts[1] ?? "", key: parseKey(parts[2] ?? "") };
+        const lease = await this.#present(reference, record, options);
+        if (lease !== undefined) found.push(lease);
+      }
+      if (found.length > 0) yield found;
+    }
+  }
+
+  /** The lease of a record, unless it is free or over. */
+  async #present(
+    reference: AddressableReference,
+    record: StoredRecord | undefined,
+    options: CallOptions | undefined,
+  ): Promise<AddressableLease | undefined> {
+    const held = record === undefined ? undefined : heldBy(record);
+    if (record === undefined || held === undefined) return undefined;
+    if (held.ttlMs !== undefined && this.judge.remainingMs(record, held.ttlMs) <= 0) return undefined;
+    if (!(await this.#nodes.isLive(held.node, held.epoch, options))) return undefined;
+    return this.#leaseOf(reference, record, held);
+  }
+
+  #leaseOf(reference: AddressableReference, record: StoredRecord, held: LeaseRecord): AddressableLease {
+    const { fence = 0n, grant = EMPTY } = record.envelope;
+    return this.#toLease(reference, held, fence, grant);
+  }
+
+  #toLease(reference: AddressableReference, held: LeaseRecord, fence: bigint, grant: Uint8Array): AddressableLease {
+    const node = { namespace: this.namespace, key: held.node };
+    const hex = Buffer.from(grant.buffer, grant.byteOffset, grant.byteLength).toString("hex");
+    return { reference, node, epoch: held.epoch, fence, grant: hex, ttlMs: held.ttlMs };
+  }
+
+  #checkHolder(holder: Holder, reference: AddressableReference): void {
+    if (!holder.isLive()) throw this.#lost("acquire", { reference });
+  }
+
+  #lost(operation: string, grant: { readonly reference: AddressableReference }): StoreError {
+    return lostError(this.#provider, operation, grant.reference);
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}

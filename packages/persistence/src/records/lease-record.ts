@@ -1,0 +1,37 @@
+import { StoreError } from "../contract/error.ts";
+import type { StoredRecord } from "../store/records.ts";
+import { ByteReader, ByteWriter } from "./bytes.ts";
+
+/** Who holds an addressable. The fence and the grant stand in the envelope. */
+export interface LeaseRecord {
+  readonly node: string;
+  readonly epoch: string;
+  readonly ttlMs: number | undefined;
+}
+
+const FORMAT = 1;
+
+export function encodeLease(record: LeaseRecord): Uint8Array {
+  const writer = new ByteWriter().integer(FORMAT).text(record.node).id(record.epoch);
+  return writer.integer(record.ttlMs ?? 0).finish();
+}
+
+function decodeLease(bytes: Uint8Array): LeaseRecord {
+  const reader = new ByteReader(bytes);
+  if (reader.integer() !== FORMAT) throw new StoreError("CORRUPT", "stored lease record: unknown format");
+  const node = reader.text();
+  const epoch = reader.id();
+  const ttlMs = reader.integer();
+  return { node, epoch, ttlMs: ttlMs === 0 ? undefined : ttlMs };
+}
+
+/** Who holds a stored lease record; `undefined` when it is free. */
+export function heldBy(record: StoredRecord): LeaseRecord | undefined {
+  return record.envelope.tombstone ? undefined : decodeLease(record.envelope.body);
+}
+
+/** The grant that wrote a stored record, as hexadecimal digits; empty where there is none. */
+export function grantOf(record: StoredRecord): string {
+  const { grant } = record.envelope;
+  return grant === undefined ? "" : Buffer.from(grant.buffer, grant.byteOffset, grant.byteLength).toString("hex");
+}
