@@ -1,5 +1,5 @@
-import { crc32 } from "node:zlib";
 import { StoreError } from "../contract/error.ts";
+import { envelopeCrc } from "./crc.ts";
 
 /*
  * Stored form of every value, version 1 (numbers big-endian):
@@ -117,16 +117,16 @@ export function encodeEnvelope(envelope: Envelope): Buffer {
     at += TAG_BYTES;
   }
   out.set(body, at);
-  out.writeUInt32BE(checksum(out), 4);
+  out.writeUInt32BE(envelopeCrc(out), 4);
   return out;
 }
 
 /** Reads an envelope; its byte fields are views of `bytes`. Throws `CORRUPT` on damage and on unknown formats. */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.length < FIXED_BYTES || view[0] !== MAGIC) throw corrupt("not an envelope");
   if (view[1] !== FORMAT) throw corrupt(`format ${view[1]} is unknown, this version reads ${FORMAT}`);
-  if (view.readUInt32BE(4) !== checksum(view)) throw corrupt("checksum mismatch");
+  if (view.readUInt32BE(4) !== envelopeCrc(view)) throw corrupt("checksum mismatch");
   const flags = view[2] ?? 0;
   const codec = CODECS[view[3] ?? 0];
   if ((flags & ~KNOWN_FLAGS) !== 0 || codec === undefined) throw corrupt("unknown flags or codec");
@@ -147,10 +147,6 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
       : { keyId: take(take(1)[0] ?? 0).toString("utf8"), iv: take(IV_BYTES), tag: take(TAG_BYTES) };
   const tombstone = (flags & TOMBSTONE) !== 0;
   return { nonce, previousNonce, fence, grant, tombstone, key, codec, encryption, body: view.subarray(at) };
-}
-
-function checksum(bytes: Buffer): number {
-  return crc32(bytes.subarray(8), crc32(bytes.subarray(0, 4)));
 }
 
 function corrupt(why: string): StoreError {

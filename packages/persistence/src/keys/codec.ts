@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+
 import { StoreError } from "../contract/error.ts";
 
 /*
@@ -12,6 +13,7 @@ const HASH_MARK = "!";
 const HASH_CHARS = 52;
 const SAFE = /^[0-9a-z]*$/;
 const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 const ESCAPED: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
   const char = String.fromCharCode(byte);
@@ -20,9 +22,23 @@ const ESCAPED: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
   return escape + byte.toString(16).padStart(2, "0");
 });
 
+const IS_SAFE: readonly boolean[] = ESCAPED.map((text) => text.length === 1);
+
 /** Encodes one part of a key. Throws `INVALID_ARGUMENT` on a string with a lone surrogate: it has no UTF-8 form. */
 export function encodePart(part: string): string {
-  if (SAFE.test(part)) return part;
+  let out = "";
+  let copied = 0;
+  for (let at = 0; at < part.length; at += 1) {
+    const code = part.charCodeAt(at);
+    if (code > 0x7f) return encodeBytes(part);
+    if (IS_SAFE[code] === true) continue;
+    out += part.slice(copied, at) + (ESCAPED[code] ?? "");
+    copied = at + 1;
+  }
+  return copied === 0 ? part : out + part.slice(copied);
+}
+
+function encodeBytes(part: string): string {
   if (!part.isWellFormed()) {
     throw new StoreError("INVALID_ARGUMENT", "key: expected well-formed Unicode, found a lone surrogate");
   }
@@ -37,19 +53,25 @@ export function decodePart(encoded: string): string {
   const bytes = Buffer.allocUnsafe(encoded.length);
   let length = 0;
   for (let at = 0; at < encoded.length; at += 1) {
-    const char = encoded[at] ?? "";
-    if (SAFE.test(char)) {
-      bytes[length++] = char.charCodeAt(0);
+    const code = encoded.charCodeAt(at);
+    if (IS_SAFE[code] === true) {
+      bytes[length++] = code;
       continue;
     }
     const byte = Number.parseInt(encoded.slice(at + 1, at + 3), 16);
-    if (Number.isNaN(byte) || ESCAPED[byte] !== encoded.slice(at, at + 3)) {
-      throw new StoreError("CORRUPT", `stored key part ${JSON.stringify(encoded)} is not one of ours`);
-    }
+    if (Number.isNaN(byte) || ESCAPED[byte] !== encoded.slice(at, at + 3)) throw foreign(encoded);
     bytes[length++] = byte;
     at += 2;
   }
-  return bytes.toString("utf8", 0, length);
+  try {
+    return utf8.decode(bytes.subarray(0, length));
+  } catch {
+    throw foreign(encoded);
+  }
+}
+
+function foreign(encoded: string): StoreError {
+  return new StoreError("CORRUPT", `stored key part ${JSON.stringify(encoded)} is not one of ours`);
 }
 
 export interface EncodedKey {
@@ -58,18 +80,20 @@ export interface EncodedKey {
   readonly hashed: boolean;
 }
 
-/** Joins encoded parts into one driver key of at most `maxBytes`; what is longer is cut and ends in its full hash. */
-export function joinParts(encodedParts: readonly string[], maxBytes: number): EncodedKey {
-  const text = encodedParts.join(SEPARATOR);
+/** Makes a driver key of at most `maxBytes` from joined parts; what is longer is cut and ends in its full hash. */
+export function fitKey(text: string, maxBytes: number): EncodedKey {
   if (text.length <= maxBytes) return { text, hashed: false };
   const keep = maxBytes - HASH_CHARS - HASH_MARK.length;
   if (keep < 0) {
-    throw new StoreError("UNSUPPORTED", `the driver's maxKeyBytes of ${maxBytes} leaves no room for a hash of ${HASH_CHARS}`);
+    throw new StoreError(
+      "UNSUPPORTED",
+      `the driver's maxKeyBytes of ${maxBytes} leaves no room for a hash of ${HASH_CHARS}`,
+    );
   }
   return { text: text.slice(0, keep) + HASH_MARK + base32(createHash("sha256").update(text).digest()), hashed: true };
 }
 
-/** Whether {@link joinParts} cut this driver key. */
+/** Whether {@link fitKey} cut this driver key. */
 export function isHashed(driverKey: string): boolean {
   return driverKey.length > HASH_CHARS && driverKey[driverKey.length - HASH_CHARS - 1] === HASH_MARK;
 }
@@ -77,11 +101,6 @@ export function isHashed(driverKey: string): boolean {
 /** The driver prefix that holds every key, cut or not, whose joined text starts with `text`. */
 export function cutPrefix(text: string, maxBytes: number): string {
   return text.slice(0, Math.max(0, maxBytes - HASH_CHARS - HASH_MARK.length));
-}
-
-/** Splits a driver key that is not hashed into its decoded parts. */
-export function splitKey(driverKey: string): string[] {
-  return driverKey.split(SEPARATOR).map(decodePart);
 }
 
 function base32(bytes: Uint8Array): string {

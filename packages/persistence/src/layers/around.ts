@@ -45,7 +45,8 @@ export function wrapDriver(inner: StoreDriver, around: Around): StoreDriver {
       around({ operation: "put", key }, options, (o) => inner.put(key, value, when, o)),
     delete: (key, when, options) => around({ operation: "delete", key }, options, (o) => inner.delete(key, when, o)),
     health: (options) => around({ operation: "health" }, options, (o) => inner.health(o)),
-    scan: (range, options) => steps(inner.scan(range, options), { operation: "scan", key: range.prefix }, options, around),
+    scan: (range, options) =>
+      steps(inner.scan(range, options), { operation: "scan", key: range.prefix }, options, around),
     ...optional(inner, around),
   };
 }
@@ -56,7 +57,9 @@ function optional(inner: StoreDriver, around: Around): Partial<StoreDriver> {
     ...(getMany && {
       getMany: (keys, options) => around({ operation: "getMany" }, options, (o) => getMany.call(inner, keys, o)),
     }),
-    ...(write && { write: (ops, options) => around({ operation: "write" }, options, (o) => write.call(inner, ops, o)) }),
+    ...(write && {
+      write: (ops, options) => around({ operation: "write" }, options, (o) => write.call(inner, ops, o)),
+    }),
     ...(commit && {
       commit: (checks, ops, options) =>
         around({ operation: "commit" }, options, (o) => commit.call(inner, checks, ops, o)),
@@ -69,7 +72,8 @@ function optional(inner: StoreDriver, around: Around): Partial<StoreDriver> {
       session: (ttlMs, options) => around({ operation: "session" }, options, (o) => session.call(inner, ttlMs, o)),
     }),
     ...(nextFence && {
-      nextFence: (above, options) => around({ operation: "nextFence" }, options, (o) => nextFence.call(inner, above, o)),
+      nextFence: (above, options) =>
+        around({ operation: "nextFence" }, options, (o) => nextFence.call(inner, above, o)),
     }),
   } satisfies Partial<StoreDriver>;
 }

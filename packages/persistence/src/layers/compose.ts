@@ -15,7 +15,10 @@ export function compose(driver: StoreDriver, layers: readonly Layer[]): StoreDri
     if (position <= last) {
       const order = LAYER_ORDER.join(" > ");
       const found = layers.map((each) => each.layer).join(" > ");
-      throw new StoreError("INVALID_ARGUMENT", `layers: expected each at most once in the order ${order}, found ${found}`);
+      throw new StoreError(
+        "INVALID_ARGUMENT",
+        `layers: expected each at most once in the order ${order}, found ${found}`,
+      );
     }
     last = position;
   }

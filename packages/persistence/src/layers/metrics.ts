@@ -48,18 +48,25 @@ export function metrics(options: { readonly clock?: Clock } = {}): MetricsLayer 
   const tallies: Record<Group, Tally> = { read: tally(), write: tally(), delete: tally(), other: tally() };
   let errors = 0;
   const layer = defineLayer("metrics", (inner) =>
-    wrapDriver(inner, async (call, callOptions, run) => {
+    wrapDriver(inner, (call, callOptions, run) => {
       const group = tallies[GROUPS[call.operation]];
       const start = clock.now();
-      try {
-        return await run(callOptions);
-      } catch (error) {
-        errors += 1;
-        throw error;
-      } finally {
+      const count = (): void => {
         group.count += 1;
         group.totalMs += clock.now() - start;
-      }
+      };
+      // Handlers instead of `await` in `try`: this stands around every call, and so saves an async frame.
+      return run(callOptions).then(
+        (answer) => {
+          count();
+          return answer;
+        },
+        (error: unknown) => {
+          errors += 1;
+          count();
+          throw error;
+        },
+      );
     }),
   );
   const snapshot = (): PersistenceMetrics => ({

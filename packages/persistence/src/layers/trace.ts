@@ -1,4 +1,5 @@
 import { tracingChannel } from "node:diagnostics_channel";
+
 import type { Layer } from "../contract/layer.ts";
 import { type DriverCall, wrapDriver } from "./around.ts";
 import { defineLayer } from "./compose.ts";
@@ -14,7 +15,9 @@ const channel = tracingChannel<unknown, StoreTrace>("orbit.store");
 export function trace(): Layer {
   return defineLayer("trace", (inner) =>
     wrapDriver(inner, (call, options, run) =>
-      channel.hasSubscribers ? channel.tracePromise(() => run(options), { ...call, provider: inner.name }) : run(options),
+      channel.hasSubscribers
+        ? channel.tracePromise(() => run(options), { ...call, provider: inner.name })
+        : run(options),
     ),
   );
 }

@@ -32,7 +32,9 @@ export async function writeRecords(
     }
   });
   const sent = prepared.filter((op): op is WriteOp => !StoreError.is(op));
-  const answers = await records.run("write", undefined, bounded, "unknown", (call) => records.driver.write!(sent, call));
+  const answers = await records.run("write", undefined, bounded, "unknown", (call) =>
+    records.driver.write!(sent, call),
+  );
   const first = new Map(sent.map((op, index) => [op, answers[index]]));
   return settleAll(ops, CONCURRENCY, async (op, index): Promise<BulkResult> => {
     const ready = prepared[index];
@@ -56,17 +58,30 @@ function resolvePut(
   const send = async (): Promise<Put> => {
     const earlier = first;
     first = undefined;
-    if (StoreError.is(earlier)) throw StoreError.from(earlier, { provider: records.driver.name, operation: "write", key: op.key });
-    return earlier ?? records.run("put", op.key, bounded, "unknown", (call) =>
-      records.driver.put(op.key, ready.value, ready.when, { ...call, ttlMs: op.ttlMs }),
+    if (StoreError.is(earlier))
+      throw StoreError.from(earlier, { provider: records.driver.name, operation: "write", key: op.key });
+    return (
+      earlier ??
+      records.run("put", op.key, bounded, "unknown", (call) =>
+        records.driver.put(op.key, ready.value, ready.when, { ...call, ttlMs: op.ttlMs }),
+      )
     );
   };
   const readBack = (): ReturnType<Records["get"]> => records.get(op.key, bounded);
-  return records.settle(op.when, nonce ?? records.nonce(), bounded, { send, readBack, resend: typeof op.when !== "string" });
+  return records.settle(op.when, nonce ?? records.nonce(), bounded, {
+    send,
+    readBack,
+    resend: typeof op.when !== "string",
+  });
 }
 
-function resolveDelete(records: Records, key: string, answer: Delete | StoreError | undefined): { ok: true } | RecordConflict {
-  if (answer === undefined) throw new StoreError("INTERNAL", "the driver left out an answer", { provider: records.driver.name, key });
+function resolveDelete(
+  records: Records,
+  key: string,
+  answer: Delete | StoreError | undefined,
+): { ok: true } | RecordConflict {
+  if (answer === undefined)
+    throw new StoreError("INTERNAL", "the driver left out an answer", { provider: records.driver.name, key });
   if (StoreError.is(answer)) throw StoreError.from(answer, { provider: records.driver.name, operation: "write", key });
   if (answer.ok) return answer;
   return { ok: false, current: answer.current === undefined ? undefined : records.read(answer.current, "write") };

@@ -9,7 +9,10 @@ export function checkKey(key: unknown): asserts key is string {
   if (key === "") throw invalid("key: expected at least one character, found an empty string");
   // A UTF-16 unit takes at most three bytes, so that most keys need no exact count.
   if (key.length * 3 > MAX_USER_KEY_BYTES && Buffer.byteLength(key, "utf8") > MAX_USER_KEY_BYTES) {
-    throw new StoreError("TOO_LARGE", `key: ${Buffer.byteLength(key, "utf8")} bytes, the limit is ${MAX_USER_KEY_BYTES}`);
+    throw new StoreError(
+      "TOO_LARGE",
+      `key: ${Buffer.byteLength(key, "utf8")} bytes, the limit is ${MAX_USER_KEY_BYTES}`,
+    );
   }
 }
 

@@ -77,7 +77,14 @@ export async function createStore(driver: StoreDriver, options: StoreOptions = {
     };
     const keyspace = new Keyspace(namespace, "data", own.limits.maxKeyBytes);
     const capabilities = { ...own, limits };
-    const store = new RecordStore({ records, keyspace, capabilities, metrics: counters, lastHealth: health.last, close });
+    const store = new RecordStore({
+      records,
+      keyspace,
+      capabilities,
+      metrics: counters,
+      lastHealth: health.last,
+      close,
+    });
     attachRecords(store, records);
     return store;
   } catch (error) {

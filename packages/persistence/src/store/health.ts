@@ -1,4 +1,5 @@
 import { channel } from "node:diagnostics_channel";
+
 import { StoreError } from "../contract/error.ts";
 import type { Health } from "../contract/health.ts";
 import type { Cancel } from "../runtime/clock.ts";
@@ -24,7 +25,9 @@ export function monitorHealth(
   const check = async (): Promise<void> => {
     const start = clock.now();
     try {
-      last = await records.run("health", undefined, { deadline: start + intervalMs }, "none", (call) => driver.health(call));
+      last = await records.run("health", undefined, { deadline: start + intervalMs }, "none", (call) =>
+        driver.health(call),
+      );
     } catch (error) {
       const cause = StoreError.from(error, { provider: driver.name, operation: "health" }).message;
       last = { status: "unhealthy", cause, latencyMs: clock.now() - start };

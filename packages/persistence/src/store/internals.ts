@@ -12,7 +12,10 @@ export function attachRecords(store: Store, records: Records): void {
 export function recordsOf(store: Store): Records {
   const records = attached.get(store);
   if (records === undefined) {
-    throw new StoreError("INVALID_ARGUMENT", "store: expected one made by createStore of this copy of @orbit/persistence");
+    throw new StoreError(
+      "INVALID_ARGUMENT",
+      "store: expected one made by createStore of this copy of @orbit/persistence",
+    );
   }
   return records;
 }

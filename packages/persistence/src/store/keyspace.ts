@@ -1,26 +1,33 @@
 import type { Range } from "../contract/entry.ts";
-import { cutPrefix, decodePart, encodePart, isHashed, joinParts } from "../keys/codec.ts";
+import { StoreError } from "../contract/error.ts";
+import { cutPrefix, decodePart, encodePart, fitKey, isHashed } from "../keys/codec.ts";
 import type { StoredRecord } from "./records.ts";
 
 /** One kind of records in a namespace: maps key parts to driver keys and back. */
 export class Keyspace {
   readonly namespace: string;
   readonly kind: string;
-  readonly #base: readonly [string, string];
+  /** What every driver key of this kind starts with. */
+  readonly #base: string;
   readonly #maxKeyBytes: number;
 
   constructor(namespace: string, kind: string, maxKeyBytes: number) {
     this.namespace = namespace;
     this.kind = kind;
-    this.#base = [encodePart(namespace), encodePart(kind)];
+    // A long namespace is hashed by itself, so that a cut key still tells it whole.
+    this.#base = `${fitKey(encodePart(namespace), Math.floor(maxKeyBytes / 2)).text}-${encodePart(kind)}-`;
     this.#maxKeyBytes = maxKeyBytes;
+    if (cutPrefix(this.#base, maxKeyBytes) !== this.#base) {
+      const reason = `the driver's maxKeyBytes of ${maxKeyBytes} leaves no room for keys beside their namespace`;
+      throw new StoreError("UNSUPPORTED", reason);
+    }
   }
 
   /** The driver key of some parts, and the text to keep in the envelope where the driver key is a hash. */
   encode(...parts: readonly string[]): { readonly key: string; readonly original: string | undefined } {
-    const encoded = parts.map(encodePart);
-    const { text, hashed } = joinParts([...this.#base, ...encoded], this.#maxKeyBytes);
-    return { key: text, original: hashed ? encoded.join("-") : undefined };
+    const encoded = join(parts);
+    const { text, hashed } = fitKey(this.#base + encoded, this.#maxKeyBytes);
+    return { key: text, original: hashed ? encoded : undefined };
   }
 
   /** The parts of a record's key. */
@@ -34,7 +41,7 @@ export class Keyspace {
 
   /** What follows namespace and kind in a driver key that is not hashed. */
   strip(driverKey: string): string {
-    return driverKey.slice(this.#base[0].length + this.#base[1].length + 2);
+    return driverKey.slice(this.#base.length);
   }
 
   isHashed(driverKey: string): boolean {
@@ -43,14 +50,19 @@ export class Keyspace {
 
   /** The driver range of all keys whose parts start with `parts`, the last one as a string prefix. */
   range(parts: readonly string[], after?: readonly string[]): Range {
-    const text = [...this.#base, ...parts.map(encodePart)].join("-");
+    const text = this.#base + join(parts);
     const cut = cutPrefix(text, this.#maxKeyBytes);
     return { prefix: cut, ...(after === undefined ? {} : { after: this.encode(...after).key }) };
   }
 
   /** Whether a range of these parts also holds keys that do not start with them, because prefixes were cut. */
   isCut(parts: readonly string[]): boolean {
-    const text = [...this.#base, ...parts.map(encodePart)].join("-");
+    const text = this.#base + join(parts);
     return cutPrefix(text, this.#maxKeyBytes).length < text.length;
   }
+}
+
+function join(parts: readonly string[]): string {
+  const [only = ""] = parts;
+  return parts.length === 1 ? encodePart(only) : parts.map(encodePart).join("-");
 }

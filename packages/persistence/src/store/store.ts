@@ -59,8 +59,8 @@ export class RecordStore implements Store {
 
   async get(key: string, options?: CallOptions): Promise<Entry | undefined> {
     checkKey(key);
-    const record = await this.#records.get(this.#keys.encode(key).key, options);
-    return this.#entry(key, record);
+    const entry = await this.#records.getEntry(this.#keys.encode(key).key, options);
+    return entry === undefined ? undefined : this.#entry(key, this.#records.read(entry, "get"));
   }
 
   async getMany(keys: readonly string[], options?: CallOptions): Promise<readonly (Entry | undefined)[]> {
@@ -344,7 +344,9 @@ function toDeleteWhen(when: DeleteWhen): "always" | Prior {
 }
 
 function livePrior(record: StoredRecord | undefined): Prior | undefined {
-  return record === undefined || record.envelope.tombstone ? undefined : { version: record.version, nonce: record.envelope.nonce };
+  return record === undefined || record.envelope.tombstone
+    ? undefined
+    : { version: record.version, nonce: record.envelope.nonce };
 }
 
 function buriedPrior(record: StoredRecord | undefined): Prior | undefined {

@@ -81,7 +81,8 @@ class BufferedTransaction implements Transaction {
     this.#ended = true;
     const checks: Check[] = [];
     for (const [key, entry] of this.#reads) {
-      if (!this.#writes.has(key)) checks.push({ key, when: entry === undefined ? "absent" : { version: entry.version } });
+      if (!this.#writes.has(key))
+        checks.push({ key, when: entry === undefined ? "absent" : { version: entry.version } });
     }
     const ops = [...this.#writes].map(([key, value]) => this.#op(key, value, checks)).filter((op) => op !== undefined);
     if (checks.length + ops.length === 0) return;

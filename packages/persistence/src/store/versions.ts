@@ -10,7 +10,9 @@ const TOKEN = /^(.+)~([0-9a-f]{32})$/s;
  * name its predecessor without a read.
  */
 export function toVersion(prior: Prior): Version {
-  return `${prior.version}${MARK}${Buffer.from(prior.nonce).toString("hex")}` as Version;
+  const { nonce } = prior;
+  const bytes = nonce instanceof Buffer ? nonce : Buffer.from(nonce);
+  return `${prior.version}${MARK}${bytes.toString("hex")}` as Version;
 }
 
 export function toPrior(version: Version): Prior {

@@ -55,7 +55,7 @@ export function mapDriver(options: { readonly data?: MapData; readonly clock?: C
       return undefined;
     }
     const version = String(++data.versions) as Version;
-    data.slots.set(op.key, { value: op.value.slice(), version, writtenAt: clock.now() });
+    data.slots.set(op.key, { value: Buffer.from(op.value), version, writtenAt: clock.now() });
     return version;
   };
   return {
@@ -75,7 +75,9 @@ export function mapDriver(options: { readonly data?: MapData; readonly clock?: C
       return { ok: true };
     },
     async *scan({ prefix, after, limit }) {
-      const keys = [...data.slots.keys()].filter((key) => key.startsWith(prefix) && (after === undefined || key > after));
+      const keys = [...data.slots.keys()].filter(
+        (key) => key.startsWith(prefix) && (after === undefined || key > after),
+      );
       const entries = keys
         .sort((a, b) => (a < b ? -1 : 1))
         .slice(0, limit)
