@@ -3,6 +3,8 @@ import type { Version } from "../contract/entry.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { StoredRecord } from "../store/records.ts";
 
+const MAX_OBSERVED = 1 << 20;
+
 interface Observation {
   readonly version: Version;
   readonly since: number;
@@ -30,6 +32,8 @@ export class ExpiryJudge {
     const now = this.#clock.now();
     const seen = this.#observed.get(record.key);
     if (seen !== undefined && seen.version === record.version) return ttlMs - (now - seen.since);
+    // Starting anew is always safe: it only makes this observer wait longer.
+    if (this.#observed.size >= MAX_OBSERVED) this.#observed.clear();
     this.#observed.set(record.key, { version: record.version, since: now });
     return ttlMs;
   }

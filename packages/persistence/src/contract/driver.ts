@@ -19,7 +19,10 @@ import type { Health } from "./health.ts";
 export interface CallOptions {
   /** Gives the call up. A write that was already sent may still land. */
   readonly signal?: AbortSignal | undefined;
-  /** Instant on the store's monotonic clock, in milliseconds, after which the call fails with `TIMEOUT`. */
+  /**
+   * Instant on the store's monotonic clock, in milliseconds, after which the call fails with `TIMEOUT`. `Infinity`: none,
+   * whatever the store's own is.
+   */
   readonly deadline?: number | undefined;
 }
 

@@ -109,6 +109,11 @@ export interface ClusterMembership {
    * ended first, under the version that was seen, so that it can't be renewed afterwards.
    */
   confirmDead(lease: NodeLease, options?: CallOptions): Promise<boolean>;
+  /**
+   * Tells whether a life looks alive, from what was read up to a quarter of its ttl ago. For lookups: never a reason to
+   * take a lease over.
+   */
+  looksAlive(lease: NodeLease, options?: CallOptions): Promise<boolean>;
   /** All nodes on record, or those alone that are neither stopped nor expired and not draining. */
   nodes(options?: CallOptions & { readonly active?: boolean }): Promise<readonly NodeInfo[]>;
   getMany(ids: readonly string[], options?: CallOptions): Promise<readonly (NodeInfo | undefined | StoreError)[]>;

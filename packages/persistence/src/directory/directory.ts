@@ -17,14 +17,13 @@ import { checkHexId, checkLease, checkTtl } from "../membership/checks.ts";
 import { parseKey } from "../orbit/key.ts";
 import { type AddressableReference, referenceParts } from "../orbit/reference.ts";
 import { encodeLease, grantOf, heldBy, type LeaseRecord } from "../records/lease-record.ts";
-import { settleAll } from "../store/bulk.ts";
 import { recordsOf } from "../store/internals.ts";
 import { Keyspace } from "../store/keyspace.ts";
 import { type Prior, priorOf, type Records, type StoredRecord, type Written } from "../store/records.ts";
 import { scanRecords } from "../store/scan-records.ts";
+import { settleAll } from "../store/settle.ts";
 import { Floors } from "./floor.ts";
 import { HeldLease, type LeaseRequests, lostError } from "./lease.ts";
-import { NodeTable } from "./node-table.ts";
 import { sweepLeases } from "./sweep.ts";
 
 export interface DirectoryOptions {
@@ -52,7 +51,6 @@ export class StoreDirectory implements AddressableDirectory {
   readonly floors: Floors;
   readonly judge: ExpiryJudge;
   readonly membership: ClusterMembership;
-  readonly #nodes: NodeTable;
   readonly #provider: string;
   readonly #requests: LeaseRequests;
 
@@ -65,7 +63,6 @@ export class StoreDirectory implements AddressableDirectory {
     this.keys = new Keyspace(store.namespace, "lease", maxKeyBytes);
     this.floors = new Floors(records, new Keyspace(store.namespace, "floor", maxKeyBytes), this.namespace);
     this.judge = new ExpiryJudge(records.capabilities, records.clock);
-    this.#nodes = new NodeTable(options.membership, records.clock);
     this.#provider = store.provider;
     this.#requests = {
       provider: store.provider,
@@ -130,7 +127,10 @@ export class StoreDirectory implements AddressableDirectory {
   async renew(grant: LeaseGrant, options?: CallOptions): Promise<AddressableLease> {
     const { record, held } = await this.#find(grant, options);
     const lease = this.#leaseOf(grant.reference, record, held);
-    if (!(await this.#nodes.isLive(lease.node.key, lease.epoch, options))) throw this.#lost("renew", grant);
+    const node = await this.membership.get(lease.node.key, options);
+    if (node?.epoch !== lease.epoch || node.status === "stopped") throw this.#lost("renew", grant);
+    if (held.ttlMs === undefined) return lease;
+    if (this.judge.remainingMs(record, held.ttlMs) <= 0) throw this.#lost("renew", grant);
     await this.#extend(lease, priorOf(record), options);
     return lease;
   }
@@ -313,7 +313,7 @@ export class StoreDirectory implements AddressableDirectory {
     const held = record === undefined ? undefined : heldBy(record);
     if (record === undefined || held === undefined) return undefined;
     if (held.ttlMs !== undefined && this.judge.remainingMs(record, held.ttlMs) <= 0) return undefined;
-    if (!(await this.#nodes.isLive(held.node, held.epoch, options))) return undefined;
+    if (!(await this.membership.looksAlive({ id: held.node, epoch: held.epoch }, options))) return undefined;
     return this.#leaseOf(reference, record, held);
   }
 

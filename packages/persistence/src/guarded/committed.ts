@@ -19,6 +19,9 @@ export class CommittedData implements GuardedRecords {
     const record = await this.#lease.requests.records.get(key, options);
     if (record === undefined) this.#known.delete(key);
     else this.#known.set(key, priorOf(record));
+    // A newer grant's write tells that this one is superseded; until then the value is the latest there is.
+    if ((record?.envelope.fence ?? 0n) > this.#lease.fence) this.#lease.end();
+    this.#lease.checkHeld("guarded read");
     return record === undefined || record.envelope.tombstone ? undefined : record.envelope.body;
   }
 

@@ -20,7 +20,6 @@ import { membershipChannel, type MembershipEvent } from "../events.ts";
 import { decodeNode, encodeNode, type NodeRecord } from "../records/node-record.ts";
 import { randomHex } from "../runtime/random.ts";
 import { sleep } from "../runtime/wait.ts";
-import { settleAll } from "../store/bulk.ts";
 import { recordsOf } from "../store/internals.ts";
 import { Keyspace } from "../store/keyspace.ts";
 import {
@@ -32,6 +31,7 @@ import {
   type Written,
 } from "../store/records.ts";
 import { scanRecords } from "../store/scan-records.ts";
+import { settleAll } from "../store/settle.ts";
 import { checkLease, checkNode } from "./checks.ts";
 import { StoreNodeSession } from "./session.ts";
 import { sweepNodes } from "./sweep.ts";
@@ -73,6 +73,8 @@ export class StoreMembership implements ClusterMembership {
   readonly #driftPpm: number;
   readonly #provider: string;
   readonly #known = new Map<string, Known>();
+  /** Until when a life that was read may be taken for alive by lookups, by epoch. */
+  readonly #aliveUntil = new Map<string, number>();
 
   constructor(store: Store, options: MembershipOptions) {
     this.records = recordsOf(store);
@@ -130,9 +132,14 @@ export class StoreMembership implements ClusterMembership {
     checkLease(lease);
     this.#known.delete(lease.epoch);
     const bounded = this.records.bound(options);
-    const ended = await this.#end(lease, await this.#read(lease.id, bounded), bounded);
-    if (ended) this.#publish("left", lease.id);
-    return ended;
+    for (;;) {
+      const current = await this.#read(lease.id, bounded);
+      if (!isLife(current, lease.epoch)) return false;
+      // A renewal that was still under way may come in between: then look again.
+      if (!(await this.#end(lease, current, bounded))) continue;
+      this.#publish("left", lease.id);
+      return true;
+    }
   }
 
   async confirmDead(lease: NodeLease, options?: CallOptions): Promise<boolean> {
@@ -146,6 +153,21 @@ export class StoreMembership implements ClusterMembership {
         return true;
       }
     }
+  }
+
+  async looksAlive(lease: NodeLease, options?: CallOptions): Promise<boolean> {
+    const { clock } = this.records;
+    const until = this.#aliveUntil.get(lease.epoch);
+    if (until !== undefined && clock.now() < until) return true;
+    this.#aliveUntil.delete(lease.epoch);
+    const current = await this.#read(lease.id, options);
+    if (!isLife(current, lease.epoch)) return false;
+    const { ttlMs } = decodeNode(current.envelope.body);
+    const remainingMs = this.judge.remainingMs(current, ttlMs);
+    if (remainingMs <= 0) return false;
+    if (this.#aliveUntil.size >= MAX_KNOWN) this.#aliveUntil.clear();
+    this.#aliveUntil.set(lease.epoch, clock.now() + Math.min(remainingMs, ttlMs / 4));
+    return true;
   }
 
   async nodes(options: CallOptions & { readonly active?: boolean } = {}): Promise<readonly NodeInfo[]> {
@@ -294,6 +316,7 @@ export class StoreMembership implements ClusterMembership {
     const record: NodeRecord = { ...decodeNode(seen.envelope.body), status: "stopped" };
     const written = await this.#write(lease.id, record, priorOf(seen), options);
     this.judge.forget(seen.key);
+    this.#aliveUntil.delete(lease.epoch);
     return written.ok;
   }
 
