@@ -33,6 +33,7 @@ export type {
 } from "./contract/directory.ts";
 export type { GuardedData } from "./contract/guarded.ts";
 export type {
+  AdmitOptions,
   ClusterMembership,
   Holder,
   JoinOptions,

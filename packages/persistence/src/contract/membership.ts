@@ -40,9 +40,12 @@ export type NodeChange = Partial<Pick<NodeInfo, "url" | "addressableTypes" | "me
   readonly status?: Exclude<NodeStatus, "stopped">;
 };
 
-export interface JoinOptions extends CallOptions {
+export interface AdmitOptions extends CallOptions {
   /** Takes the place of a live record of the same id at once. The caller vouches that the other process is gone. */
   readonly replace?: boolean | undefined;
+}
+
+export interface JoinOptions extends AdmitOptions {
   /** Renews in the background at a third of the ttl. `true` by default. */
   readonly heartbeat?: boolean | undefined;
 }
@@ -98,6 +101,8 @@ export interface ClusterMembership {
    * deadline passes (`TIMEOUT`) or the signal fires, unless `replace` is set.
    */
   join(node: NodeDescription, options?: JoinOptions): Promise<NodeSession>;
+  /** Joins on behalf of a node elsewhere, which keeps its own belief and asks for its own renewals. */
+  admit(node: NodeDescription, options?: AdmitOptions): Promise<NodeInfo>;
   get(id: string, options?: CallOptions): Promise<NodeInfo | undefined>;
   /** Renews on behalf of a node elsewhere. Throws `LEASE_LOST` when that life has ended. */
   renew(lease: NodeLease, options?: CallOptions): Promise<NodeInfo>;

@@ -269,18 +269,19 @@ export class StoreDirectory implements AddressableDirectory {
   async #free(grant: LeaseGrant, known: Prior | undefined, options: CallOptions | undefined): Promise<boolean> {
     const { key, original } = this.keys.encode(this.namespace, ...referenceParts(grant.reference));
     const bounded = this.records.bound(options);
-    const fence = grant instanceof HeldLease ? grant.fence : undefined;
-    let state = known === undefined || fence === undefined ? undefined : { prior: known, fence };
+    let state: { readonly prior: Prior; readonly lease: AddressableLease } | undefined =
+      known === undefined || !(grant instanceof HeldLease) ? undefined : { prior: known, lease: grant };
     for (;;) {
       if (state === undefined) {
         const record = await this.records.get(key, bounded);
-        if (record === undefined || heldBy(record) === undefined || grantOf(record) !== grant.grant) return false;
-        state = { prior: priorOf(record), fence: record.envelope.fence ?? 0n };
+        const held = record === undefined ? undefined : heldBy(record);
+        if (record === undefined || held === undefined || grantOf(record) !== grant.grant) return false;
+        state = { prior: priorOf(record), lease: this.#leaseOf(grant.reference, record, held) };
       }
-      const tombstone = { body: EMPTY, tombstone: true, fence: state.fence, key: original };
+      const tombstone = { body: EMPTY, tombstone: true, fence: state.lease.fence, key: original };
       const written = await this.#tryPut(key, tombstone, state.prior, bounded);
       if (written?.ok === true) {
-        if (grant instanceof HeldLease) this.publish("released", grant);
+        this.publish("released", state.lease);
         return true;
       }
       state = undefined;

@@ -51,7 +51,8 @@ export class HeldLease implements Lease {
     this.requests = requests;
     this.#holder = holder;
     this.#prior = prior;
-    if (lease.ttlMs !== undefined) {
+    // A holder without an end is a node elsewhere: what it believes is its own affair.
+    if (lease.ttlMs !== undefined && Number.isFinite(holder.deadline)) {
       const ms = beliefMs(lease.ttlMs, requests.driftPpm);
       this.#own = new Belief(requests.clock, sent, ms, () => this.end());
     }

@@ -4,6 +4,7 @@ import { checkStrength } from "../clockrules/strength.ts";
 import type { CallOptions } from "../contract/driver.ts";
 import { StoreError } from "../contract/error.ts";
 import type {
+  AdmitOptions,
   ClusterMembership,
   JoinOptions,
   MembershipView,
@@ -86,9 +87,30 @@ export class StoreMembership implements ClusterMembership {
   }
 
   async join(node: NodeDescription, options: JoinOptions = {}): Promise<NodeSession> {
+    const own = new Set<string>();
+    for (;;) {
+      const { info, sent } = await this.#admit(node, options, own);
+      const session = this.#session(info, sent, options.heartbeat ?? true);
+      if (!session.isLive()) continue;
+      this.#publish("joined", node.id);
+      return session;
+    }
+  }
+
+  async admit(node: NodeDescription, options: AdmitOptions = {}): Promise<NodeInfo> {
+    const { info } = await this.#admit(node, options, new Set());
+    this.#publish("joined", node.id);
+    return info;
+  }
+
+  /** Writes the record of a fresh life. `own` gathers the epochs drawn for this join: they never stand in its way. */
+  async #admit(
+    node: NodeDescription,
+    options: AdmitOptions,
+    own: Set<string>,
+  ): Promise<{ info: NodeInfo; sent: Sent }> {
     checkNode(node);
     const { clock, random } = this.records;
-    const own = new Set<string>();
     for (;;) {
       const current = await this.#read(node.id, options);
       const waitMs = this.#standsMs(current, own, options.replace ?? false);
@@ -108,10 +130,7 @@ export class StoreMembership implements ClusterMembership {
       );
       if (written === undefined || !written.ok || written.superseded) continue;
       this.#remember({ record, prior: written.prior, sent });
-      const session = this.#session(this.info(node.id, record), sent, options.heartbeat ?? true);
-      if (!session.isLive()) continue;
-      this.#publish("joined", node.id);
-      return session;
+      return { info: this.info(node.id, record), sent };
     }
   }
 
