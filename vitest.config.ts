@@ -20,7 +20,7 @@ export default defineConfig({
     hookTimeout: 180_000,
     projects: workspaces.map((root) => ({
       extends: true,
-      test: { name: root.replace(/^(packages|examples)\//, ""), root, include: ["test/**/*.test.ts"] },
+      test: { name: root.replace(/^(packages|examples)\//, ""), root, include: ["*.test.ts", "test/**/*.test.ts"] },
     })),
   },
 });
