@@ -17,7 +17,7 @@ try {
   const { messages, pkg } = await publint({ pack: { tarball: bytes }, level: "warning", strict: true });
   for (const message of messages) process.stderr.write(`publint: ${formatMessage(message, pkg)}\n`);
   if (messages.length > 0) process.exitCode = 1;
-  await must("attw", [tarball, "--profile", "esm-only", "--no-emoji"]);
+  await must("attw", [tarball, "--profile", "esm-only", "--no-emoji", "--no-definitely-typed"]);
 } catch (cause) {
   process.stderr.write(`${cause instanceof Error ? cause.message : String(cause)}\n`);
   process.exitCode = 1;

@@ -23,7 +23,8 @@ async function inTurn(...commands: readonly (readonly [string, ...string[]])[]):
 
 /** Runs a task of every package through turbo, which skips the packages that did not change since it last passed. */
 function task(name: string): Promise<Outcome> {
-  const args = ["turbo", "run", name, "--no-daemon", "--ui=stream", "--output-logs=errors-only", "--continue"];
+  // Loose: certificates and registry settings of the machine must reach what turbo runs.
+  const args = ["turbo", "run", name, "--env-mode=loose", "--ui=stream", "--output-logs=errors-only", "--continue"];
   return run("npx", [...pnpm, "exec", ...args], {
     env: { TURBO_TELEMETRY_DISABLED: "1", TURBO_NO_UPDATE_NOTIFIER: "1" },
   });
