@@ -55,4 +55,4 @@ export {
   text,
   type TextSpec,
 } from "./config/fields.ts";
-export type { Fault, FieldInfo, OptionsSchema, Parsed, RawSource, UrlPart } from "./config/schema.ts";
+export type { Fault, FieldInfo, OptionsSchema, OptionsSource, Parsed, UrlPart } from "./config/schema.ts";

@@ -15,7 +15,7 @@ import {
   oneOf,
   type OptionsSchema,
   path,
-  type RawSource,
+  type OptionsSource,
   seconds,
   secret,
   StoreError,
@@ -73,12 +73,12 @@ const schema: OptionsSchema<Options> = defineOptions<Options>(
   },
 );
 
-const faults = (raw: Record<string, unknown>, source: RawSource = "file", prefix = "providers.s3."): string[] => {
+const faults = (raw: Record<string, unknown>, source: OptionsSource = "file", prefix = "providers.s3."): string[] => {
   const parsed = schema.parse(raw, source, prefix);
   return parsed.ok ? [] : parsed.faults.map((fault) => `${fault.path}: ${fault.reason}`);
 };
 
-const options = (raw: Record<string, unknown>, source: RawSource = "file"): Options => {
+const options = (raw: Record<string, unknown>, source: OptionsSource = "file"): Options => {
   const parsed = schema.parse(raw, source, "");
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
   return parsed.options;
@@ -236,7 +236,7 @@ describe("parse", () => {
     ]);
   });
 
-  test.each<[RawSource, string, string, string]>([
+  test.each<[OptionsSource, string, string, string]>([
     ["file", "retry_cuont", "providers.s3.", "providers.s3.retry_cuont: unknown option: did you mean retry_count?"],
     ["file", "retryCount", "providers.s3.", "providers.s3.retryCount: unknown option: did you mean retry_count?"],
     [

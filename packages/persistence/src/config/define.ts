@@ -1,7 +1,7 @@
 import { describe, faultsError } from "./faults.ts";
-import { type Field, type Fields, isTable, isText, type Source } from "./fields.ts";
+import { type Field, type Fields, isTable, isText } from "./fields.ts";
 import { suggest } from "./nearest.ts";
-import type { Fault, FieldInfo, OptionsSchema, Parsed, RawSource } from "./schema.ts";
+import type { Fault, FieldInfo, OptionsSchema, OptionsSource, Parsed } from "./schema.ts";
 
 export interface OptionsChecks<Options extends object> {
   /**
@@ -24,7 +24,7 @@ export function defineOptions<Options extends object>(
 ): OptionsSchema<Options> {
   const own: AnyFields = { ...fields };
   checkFields(own);
-  const read = (raw: Raw, source: Source, prefix: string): Parsed<Options> => {
+  const read = (raw: Raw, source: OptionsSource, prefix: string): Parsed<Options> => {
     const reader = new Reader(source);
     // Each field has put in what its part of the type says, or there are faults.
     const options = reader.table(own, raw, prefix) as Options;
@@ -47,16 +47,16 @@ export function defineOptions<Options extends object>(
       if (!parsed.ok) throw faultsError("INVALID_ARGUMENT", parsed.faults);
       return parsed.options;
     },
-    parse: (raw: Raw, source: RawSource, prefix: string): Parsed<Options> => read(raw, source, prefix),
+    parse: (raw: Raw, source: OptionsSource, prefix: string): Parsed<Options> => read(raw, source, prefix),
   });
 }
 
 /** Reads one table and those within it, and gathers the faults of all. */
 class Reader {
   readonly faults: Fault[] = [];
-  readonly #source: Source;
+  readonly #source: OptionsSource;
 
-  constructor(source: Source) {
+  constructor(source: OptionsSource) {
     this.#source = source;
   }
 
@@ -108,7 +108,7 @@ class Reader {
 }
 
 /** The keys a source may use: names in code, keys in files, keys with those of groups joined by `_` in text. */
-function keysOf(fields: AnyFields, source: Source): readonly string[] {
+function keysOf(fields: AnyFields, source: OptionsSource): readonly string[] {
   return Object.entries(fields).flatMap(([name, field]) => {
     if (source === "code") return [name];
     if (field.members === undefined || !isText(source)) return [field.key];
@@ -122,7 +122,7 @@ function pick(raw: Raw, prefix: string, keys: readonly string[]): Raw {
 }
 
 /** Turns a name in code, such as `diskBackup.path`, into what the source writes. */
-function written(fields: AnyFields, name: string, source: Source): string {
+function written(fields: AnyFields, name: string, source: OptionsSource): string {
   const [first = "", ...rest] = name.split(".");
   const field = Object.hasOwn(fields, first) ? fields[first] : undefined;
   if (source === "code" || field === undefined) return name;
@@ -160,6 +160,7 @@ function checkFields(fields: AnyFields): void {
   }
 }
 
-function printable(key: string): string {
+/** Writes a key for a message: quoted and cut where it is not plain. */
+export function printable(key: string): string {
   return /^[\w.-]{1,80}$/.test(key) ? key : JSON.stringify(key.slice(0, 80));
 }

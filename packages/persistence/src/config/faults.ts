@@ -2,11 +2,11 @@ import { StoreError, type StoreErrorCode } from "../contract/error.ts";
 import type { Fault } from "./schema.ts";
 
 /** Makes the error that names every fault, one a line; {@link faultsOf} reads them back. */
-export function faultsError(code: StoreErrorCode, faults: readonly Fault[]): StoreError {
+export function faultsError(code: StoreErrorCode, faults: readonly Fault[], file?: string): StoreError {
   const lines = faults.map(({ path, reason }) => `${path}: ${reason}`);
-  const reason =
+  const all =
     lines.length === 1 ? lines.join("") : `${lines.length} faults\n${lines.map((line) => `- ${line}`).join("\n")}`;
-  return new StoreError(code, reason, { cause: { faults } });
+  return new StoreError(code, file === undefined ? all : `${file}: ${all}`, { cause: { faults } });
 }
 
 /** Returns the faults that an `INVALID_CONFIG` or `INVALID_ARGUMENT` error names; none for any other error. */

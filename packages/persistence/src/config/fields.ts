@@ -1,10 +1,7 @@
 import type { Provider } from "../contract/provider.ts";
 import { describe } from "./faults.ts";
-import type { UrlPart } from "./schema.ts";
+import type { OptionsSource, UrlPart } from "./schema.ts";
 import { formatBytes, parseBytes } from "./units.ts";
-
-/** Where a value is read from. Text sources are `env` and `url`. */
-export type Source = "code" | "file" | "env" | "url";
 
 /** One option of type `Value`; `undefined` is part of the type where it may be left out. */
 export interface Field<Value> extends FieldBase {
@@ -22,7 +19,7 @@ export interface Field<Value> extends FieldBase {
   readonly members?: Readonly<Record<string, Field<unknown>>>;
   readonly provider?: true;
   /** Returns the value, or why it can't be read. */
-  read(raw: unknown, source: Source): Read<Value>;
+  read(raw: unknown, source: OptionsSource): Read<Value>;
 }
 
 type Read<Value> = { readonly value: Value } | { readonly reason: string };
@@ -249,12 +246,12 @@ interface Kind<Value> {
   /** Writes a default as it would stand in a file. */
   readonly show?: (value: Value) => string;
   /** Returns the value, or `undefined` where it is not what the field expects. */
-  readonly read: (raw: unknown, source: Source) => { readonly value: Value } | undefined;
+  readonly read: (raw: unknown, source: OptionsSource) => { readonly value: Value } | undefined;
 }
 
 function make<Value, Spec extends FieldSpec<Value>>(spec: Spec, kind: Kind<Value>): Field<Given<Spec, Value>> {
   const { expects, expectsInCode, secret: hidden = false, show = JSON.stringify } = kind;
-  const read = (raw: unknown, source: Source): Read<Value> => {
+  const read = (raw: unknown, source: OptionsSource): Read<Value> => {
     const expected = source === "code" ? (expectsInCode ?? expects) : expects;
     return kind.read(raw, source) ?? { reason: `expected ${expected}, found ${describe(raw, hidden)}` };
   };
@@ -318,7 +315,7 @@ function isNonEmpty(item: unknown): item is string {
   return typeof item === "string" && item !== "" && item.isWellFormed();
 }
 
-export function isText(source: Source): boolean {
+export function isText(source: OptionsSource): boolean {
   return source === "env" || source === "url";
 }
 

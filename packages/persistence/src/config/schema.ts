@@ -4,6 +4,8 @@ export interface Fault {
   readonly path: string;
   /** What was expected and what was found. */
   readonly reason: string;
+  /** The error behind it. */
+  readonly cause?: unknown;
 }
 
 /** Where in a provider's URL an option stands. Every option may stand in the query, under its key. */
@@ -32,8 +34,11 @@ export interface FieldInfo {
   readonly doc: string;
 }
 
-/** Where raw options come from: files carry numbers, booleans and lists; variables and URLs carry text to be read. */
-export type RawSource = "file" | "env" | "url";
+/**
+ * Where options come from. Code and files carry numbers, booleans and lists, code under its own names and in
+ * milliseconds; variables and URLs carry text to be read.
+ */
+export type OptionsSource = "code" | "file" | "env" | "url";
 
 /** Options as data: one schema for code, files, URLs and variables. Made by `defineOptions`. */
 export interface OptionsSchema<Options extends object> {
@@ -46,10 +51,10 @@ export interface OptionsSchema<Options extends object> {
    */
   resolve(input: Partial<Options>): Options;
   /**
-   * Reads options from a file's table, or from text: flat keys, lists separated by commas. Names every fault at once.
+   * Reads options from a table, or from text: flat keys, lists separated by commas. Names every fault at once.
    * `prefix` is what stands before each key in the faults' paths, such as `providers.s3.` or `ORBIT_S3_`.
    */
-  parse(raw: Readonly<Record<string, unknown>>, source: RawSource, prefix: string): Parsed<Options>;
+  parse(raw: Readonly<Record<string, unknown>>, source: OptionsSource, prefix: string): Parsed<Options>;
 }
 
 export type Parsed<Options> =
