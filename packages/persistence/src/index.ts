@@ -69,3 +69,25 @@ export {
 } from "./orbit/reference.ts";
 export { namespacesOf } from "./sweeper/namespaces.ts";
 export { startSweeper, type Sweeper, type SweeperOptions } from "./sweeper/sweeper.ts";
+export {
+  configBuilder,
+  type ConfigBuilder,
+  type DefaultFor,
+  type NamedForms,
+  type ProviderSettings,
+} from "./config/builder.ts";
+export type { Defaults } from "./config/draft.ts";
+export { faultsOf } from "./config/faults.ts";
+export type { Environment } from "./config/from-env.ts";
+export type { ConfigObject, ConfigProvider } from "./config/from-tables.ts";
+export type { KnownTypeName } from "./config/known.ts";
+export { loadConfig, type LoadOptions, type PersistenceConfig, type ProviderConfig } from "./config/load.ts";
+export { type ConfigSource, readConfigFile } from "./config/read.ts";
+export type { Fault, FieldInfo, OptionsSchema, OptionsSource, Parsed, UrlPart } from "./config/schema.ts";
+export {
+  type NamespaceOptions,
+  openRegistry,
+  type ProviderRegistry,
+  type RegistryOptions,
+} from "./registry/registry.ts";
+export { type Files, systemFiles } from "./runtime/files.ts";
