@@ -14,7 +14,7 @@ export interface Capabilities {
   readonly commit: "serializable" | "snapshot" | "none";
   /** Whether a change stream resumes from a cursor, may lose changes, or does not exist. */
   readonly watch: "resumable" | "best-effort" | "none";
-  /** A stale conditional delete is refused. `false`: the core writes tombstones instead of deleting. */
+  /** A stale conditional delete is refused. `false`: the core writes tombstones instead of deleting, and offers no commit. */
   readonly conditionalDelete: boolean;
   readonly getMany: boolean;
   readonly write: boolean;

@@ -8,7 +8,7 @@ import { StoreError } from "../contract/error.ts";
  * three escape characters keep byte order: "." sorts below the digits, "_" between digits and letters, "~" above all
  * letters; "-" sorts below them all, so that tuples sort part by part. "!" only starts the hash of an overlong key.
  */
-const SEPARATOR = "-";
+export const SEPARATOR = "-";
 const HASH_MARK = "!";
 const HASH_CHARS = 52;
 const SAFE = /^[0-9a-z]*$/;

@@ -1,4 +1,5 @@
 import type { CallOptions, StoreDriver } from "../contract/driver.ts";
+import { stepwise } from "../runtime/stream.ts";
 
 export type DriverOperation =
   | "get"
@@ -45,53 +46,42 @@ export function wrapDriver(inner: StoreDriver, around: Around): StoreDriver {
       around({ operation: "put", key }, options, (o) => inner.put(key, value, when, o)),
     delete: (key, when, options) => around({ operation: "delete", key }, options, (o) => inner.delete(key, when, o)),
     health: (options) => around({ operation: "health" }, options, (o) => inner.health(o)),
-    scan: (range, options) =>
-      steps(inner.scan(range, options), { operation: "scan", key: range.prefix }, options, around),
+    scan(range, options) {
+      const call: DriverCall = { operation: "scan", key: range.prefix };
+      return stepwise(
+        () => inner.scan(range, options),
+        (next) => around(call, options, next),
+      );
+    },
     ...optional(inner, around),
   };
 }
 
 function optional(inner: StoreDriver, around: Around): Partial<StoreDriver> {
-  const { getMany, write, commit, watch, session, nextFence } = inner;
   return {
-    ...(getMany && {
-      getMany: (keys, options) => around({ operation: "getMany" }, options, (o) => getMany.call(inner, keys, o)),
+    ...(inner.getMany && {
+      getMany: (keys, options) => around({ operation: "getMany" }, options, (o) => inner.getMany!(keys, o)),
     }),
-    ...(write && {
-      write: (ops, options) => around({ operation: "write" }, options, (o) => write.call(inner, ops, o)),
+    ...(inner.write && {
+      write: (ops, options) => around({ operation: "write" }, options, (o) => inner.write!(ops, o)),
     }),
-    ...(commit && {
-      commit: (checks, ops, options) =>
-        around({ operation: "commit" }, options, (o) => commit.call(inner, checks, ops, o)),
+    ...(inner.commit && {
+      commit: (checks, ops, options) => around({ operation: "commit" }, options, (o) => inner.commit!(checks, ops, o)),
     }),
-    ...(watch && {
-      watch: (range, options) =>
-        steps(watch.call(inner, range, options), { operation: "watch", key: range.prefix }, options, around),
+    ...(inner.watch && {
+      watch(range, options) {
+        const call: DriverCall = { operation: "watch", key: range.prefix };
+        return stepwise(
+          () => inner.watch!(range, options),
+          (next) => around(call, options, next),
+        );
+      },
     }),
-    ...(session && {
-      session: (ttlMs, options) => around({ operation: "session" }, options, (o) => session.call(inner, ttlMs, o)),
+    ...(inner.session && {
+      session: (ttlMs, options) => around({ operation: "session" }, options, (o) => inner.session!(ttlMs, o)),
     }),
-    ...(nextFence && {
-      nextFence: (above, options) =>
-        around({ operation: "nextFence" }, options, (o) => nextFence.call(inner, above, o)),
+    ...(inner.nextFence && {
+      nextFence: (above, options) => around({ operation: "nextFence" }, options, (o) => inner.nextFence!(above, o)),
     }),
   } satisfies Partial<StoreDriver>;
-}
-
-async function* steps<T>(
-  stream: AsyncIterable<T>,
-  call: DriverCall,
-  options: CallOptions | undefined,
-  around: Around,
-): AsyncGenerator<T, void, undefined> {
-  const iterator = stream[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const step = await around(call, options, () => iterator.next());
-      if (step.done === true) return;
-      yield step.value;
-    }
-  } finally {
-    await iterator.return?.();
-  }
 }

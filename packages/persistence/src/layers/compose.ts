@@ -9,6 +9,12 @@ export function defineLayer(name: LayerName, wrap: (inner: StoreDriver) => Store
 
 /** Puts layers, given outermost first, around a driver. Throws `INVALID_ARGUMENT` when the one order is broken. */
 export function compose(driver: StoreDriver, layers: readonly Layer[]): StoreDriver {
+  checkOrder(layers);
+  return layers.reduceRight((inner, layer) => layer(inner), driver);
+}
+
+/** Throws `INVALID_ARGUMENT` when layers, given outermost first, do not stand in the one order. */
+export function checkOrder(layers: readonly Layer[]): void {
   let last = -1;
   for (const { layer } of layers) {
     const position = LAYER_ORDER.indexOf(layer);
@@ -22,5 +28,4 @@ export function compose(driver: StoreDriver, layers: readonly Layer[]): StoreDri
     }
     last = position;
   }
-  return layers.reduceRight((inner, layer) => layer(inner), driver);
 }

@@ -21,7 +21,10 @@ export async function probe(driver: StoreDriver, random: Random, options?: CallO
   const value = (): Uint8Array => random.fill(new Uint8Array(24));
   const main = key("a");
   const refuse = (what: string): StoreError =>
-    new StoreError("UNSUPPORTED", `the backend failed the probe at open: ${what}`, { provider: driver.name, operation: "open" });
+    new StoreError("UNSUPPORTED", `the backend failed the probe at open: ${what}`, {
+      provider: driver.name,
+      operation: "open",
+    });
   const mustLose = (answer: Put, what: string): void => {
     if (answer.ok) throw refuse(`${what} was accepted`);
   };
@@ -30,28 +33,34 @@ export async function probe(driver: StoreDriver, random: Random, options?: CallO
     return answer.version;
   };
 
+  let found: Probed;
   try {
     const first = mustWin(await driver.put(main, value(), "absent", options), "a create of a new key");
     const again = await driver.put(main, value(), "absent", options);
     mustLose(again, "a second create of the same key");
     if (!again.ok && again.current?.version !== first) throw refuse("a conflict did not carry the entry that won");
-    const second = mustWin(await driver.put(main, value(), { version: first }, options), "an update under the current version");
+    const second = mustWin(
+      await driver.put(main, value(), { version: first }, options),
+      "an update under the current version",
+    );
     if (second === first) throw refuse("an update left the version as it was");
     mustLose(await driver.put(main, value(), { version: first }, options), "an update under a stale version");
     mustLose(await driver.put(key("b"), value(), { version: first }, options), "an update of a missing key");
     if ((await driver.get(main, options))?.version !== second) throw refuse("a read did not see the latest write");
     const conditionalDelete = !(await driver.delete(main, { version: first }, options)).ok;
-    if (conditionalDelete && !(await listed(driver, main, options))) throw refuse("a listing did not show a written key");
+    if (conditionalDelete && !(await listed(driver, main, options)))
+      throw refuse("a listing did not show a written key");
     if (driver.commit !== undefined) await probeCommit(driver, key, value, refuse, options);
-    return { conditionalDelete };
+    found = { conditionalDelete };
   } catch (error) {
+    await Promise.allSettled(cleanUp(driver, key, options));
     // A full embedded store must still open for reads and deletes. It is no server that could be another than expected.
     const full = StoreError.is(error) && error.code === "FULL" && driver.capabilities.scope !== "cluster";
     if (full) return { conditionalDelete: driver.capabilities.conditionalDelete };
     throw error;
-  } finally {
-    await cleanUp(driver, ["a", "b", "c", "d"].map(key), options);
   }
+  await Promise.all(cleanUp(driver, key, options));
+  return found;
 }
 
 async function listed(driver: StoreDriver, key: string, options: CallOptions | undefined): Promise<boolean> {
@@ -86,15 +95,29 @@ async function probeCommit(
     [{ type: "put", key: d, value: value(), when: { version: versionD } }],
     options,
   );
-  if (half.ok || (await driver.get(d, options))?.version !== versionD) throw refuse("a commit with a failed check was applied");
+  if (half.ok || (await driver.get(d, options))?.version !== versionD)
+    throw refuse("a commit with a failed check was applied");
   const skew = await Promise.all([
-    commit([{ key: c, when: { version: versionC } }], [{ type: "put", key: d, value: value(), when: "always" }], options),
-    commit([{ key: d, when: { version: versionD } }], [{ type: "put", key: c, value: value(), when: "always" }], options),
+    commit(
+      [{ key: c, when: { version: versionC } }],
+      [{ type: "put", key: d, value: value(), when: "always" }],
+      options,
+    ),
+    commit(
+      [{ key: d, when: { version: versionD } }],
+      [{ type: "put", key: c, value: value(), when: "always" }],
+      options,
+    ),
   ]);
-  if (skew.every((answer) => answer.ok)) throw refuse("two commits, each checking what the other wrote, were both applied");
+  if (skew.every((answer) => answer.ok))
+    throw refuse("two commits, each checking what the other wrote, were both applied");
 }
 
 /** The keys are random and ours alone, so that unconditional deletes are safe. */
-async function cleanUp(driver: StoreDriver, keys: readonly string[], options: CallOptions | undefined): Promise<void> {
-  await Promise.all(keys.map((key) => driver.delete(key, "always", options)));
+function cleanUp(
+  driver: StoreDriver,
+  key: (name: string) => string,
+  options: CallOptions | undefined,
+): Promise<unknown>[] {
+  return ["a", "b", "c", "d"].map((name) => driver.delete(key(name), "always", options));
 }

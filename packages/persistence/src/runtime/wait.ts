@@ -1,12 +1,19 @@
-import { StoreError } from "../contract/error.ts";
 import type { CallOptions } from "../contract/driver.ts";
+import { StoreError } from "../contract/error.ts";
 import type { Clock } from "./clock.ts";
 
-/** Throws `ABORTED` or `TIMEOUT` when a call must not be started. */
+/** Throws `ABORTED` or `TIMEOUT` when a call must not be started, `INVALID_ARGUMENT` when its options are none. */
 export function checkStart(clock: Clock, options: CallOptions | undefined): void {
   if (options === undefined) return;
-  if (options.signal?.aborted === true) throw aborted(options.signal, "none");
-  if (options.deadline !== undefined && clock.now() >= options.deadline) throw timedOut("none");
+  const { signal, deadline } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new StoreError("INVALID_ARGUMENT", "signal: expected an AbortSignal");
+  }
+  if (deadline !== undefined && (typeof deadline !== "number" || Number.isNaN(deadline))) {
+    throw new StoreError("INVALID_ARGUMENT", "deadline: expected an instant on the store's clock, in milliseconds");
+  }
+  if (signal?.aborted === true) throw aborted(signal, "none");
+  if (deadline !== undefined && clock.now() >= deadline) throw timedOut("none");
 }
 
 /**
@@ -20,7 +27,7 @@ export function within<T>(
   outcome: "none" | "unknown",
 ): Promise<T> {
   const signal = options?.signal;
-  const deadline = options?.deadline;
+  const deadline = options?.deadline === Number.POSITIVE_INFINITY ? undefined : options?.deadline;
   if (signal === undefined && deadline === undefined) return work;
   return new Promise<T>((resolve, reject) => {
     const giveUp = (error: StoreError): void => {
@@ -28,7 +35,8 @@ export function within<T>(
       reject(error);
     };
     const onAbort = (): void => giveUp(aborted(signal, outcome));
-    const cancel = deadline === undefined ? undefined : clock.after(deadline - clock.now(), () => giveUp(timedOut(outcome)));
+    const cancel =
+      deadline === undefined ? undefined : clock.after(deadline - clock.now(), () => giveUp(timedOut(outcome)));
     const finish = (): void => {
       cancel?.();
       signal?.removeEventListener("abort", onAbort);

@@ -1,8 +1,9 @@
 import type { CallOptions } from "../contract/driver.ts";
-import type { Delete, Put, WriteOp } from "../contract/entry.ts";
+import type { Delete, Put, PutOp, WriteOp } from "../contract/entry.ts";
 import { StoreError } from "../contract/error.ts";
 import { driverOp, type RecordOp } from "./commit.ts";
-import type { RecordConflict, Records, Written } from "./records.ts";
+import { isSuperseded, type RecordConflict, type Records, type Written } from "./records.ts";
+import { settleAll } from "./settle.ts";
 
 export type BulkResult = Written | { readonly ok: true } | RecordConflict | StoreError;
 
@@ -16,95 +17,93 @@ export async function writeRecords(
   options?: CallOptions,
 ): Promise<readonly BulkResult[]> {
   const bounded = records.bound(options);
-  if (records.driver.write === undefined) {
+  if (records.driver.write === undefined || ops.some(({ when }) => isSuperseded(when))) {
     return settleAll(ops, CONCURRENCY, (op) =>
       op.type === "put"
         ? records.put(op.key, op.record, op.when, { ...bounded, ttlMs: op.ttlMs })
         : records.delete(op.key, op.when, bounded),
     );
   }
-  const nonces = ops.map(() => records.nonce());
-  const prepared = ops.map((op, index): WriteOp | StoreError => {
+  const prepared = ops.map((op): Prepared | StoreError => {
+    const nonce = records.nonce();
     try {
-      return driverOp(records, op, nonces[index] ?? records.nonce());
+      return { op: driverOp(records, op, nonce), nonce };
     } catch (error) {
       return StoreError.from(error, { provider: records.driver.name, operation: "write", key: op.key });
     }
   });
-  const sent = prepared.filter((op): op is WriteOp => !StoreError.is(op));
-  const answers = await records.run("write", undefined, bounded, "unknown", (call) =>
-    records.driver.write!(sent, call),
-  );
-  const first = new Map(sent.map((op, index) => [op, answers[index]]));
+  const answers = await sendBulk(records, prepared, bounded);
   return settleAll(ops, CONCURRENCY, async (op, index): Promise<BulkResult> => {
     const ready = prepared[index];
-    if (ready === undefined || StoreError.is(ready)) throw ready;
-    const answer = first.get(ready);
-    return op.type === "put" && ready.type === "put"
-      ? resolvePut(records, op, ready, answer as Put | StoreError | undefined, nonces[index], bounded)
-      : resolveDelete(records, op.key, answer as Delete | StoreError | undefined);
+    if (StoreError.is(ready)) throw ready;
+    const answer = (ready && answers.get(ready)) ?? leftOut(records, op.key);
+    return op.type === "put" && ready?.op.type === "put"
+      ? resolvePut(records, op, ready.op, ready.nonce, answer as Put | StoreError, bounded)
+      : resolveDelete(records, op.key, answer);
   });
+}
+
+interface Prepared {
+  readonly op: WriteOp;
+  readonly nonce: Uint8Array;
+}
+
+/** Sends what was prepared in one call. Where the whole call may have been applied, so may have been each operation. */
+async function sendBulk(
+  records: Records,
+  prepared: readonly (Prepared | StoreError)[],
+  bounded: CallOptions,
+): Promise<ReadonlyMap<Prepared, Put | Delete | StoreError>> {
+  const sent = prepared.filter((each): each is Prepared => !StoreError.is(each));
+  if (sent.length === 0) return new Map();
+  const ops = sent.map(({ op }) => op);
+  try {
+    const answers = await records.run("write", undefined, bounded, "unknown", (call) =>
+      records.driver.write!(ops, call),
+    );
+    return new Map(sent.map((each, index) => [each, answers[index] ?? leftOut(records, each.op.key)]));
+  } catch (error) {
+    if (!StoreError.is(error) || error.outcome === "none") throw error;
+    return new Map(sent.map((each) => [each, error]));
+  }
+}
+
+function leftOut(records: Records, key: string): StoreError {
+  const context = { provider: records.driver.name, operation: "write", key };
+  return new StoreError("INTERNAL", "the driver left out an answer", { ...context, outcome: "unknown" });
 }
 
 function resolvePut(
   records: Records,
   op: Extract<RecordOp, { type: "put" }>,
-  ready: Extract<WriteOp, { type: "put" }>,
-  answer: Put | StoreError | undefined,
-  nonce: Uint8Array | undefined,
+  put: PutOp,
+  nonce: Uint8Array,
+  answer: Put | StoreError,
   bounded: CallOptions,
 ): Promise<Written> {
-  let first = answer;
+  let first: Put | StoreError | undefined = answer;
   const send = async (): Promise<Put> => {
     const earlier = first;
     first = undefined;
-    if (StoreError.is(earlier))
+    if (StoreError.is(earlier)) {
       throw StoreError.from(earlier, { provider: records.driver.name, operation: "write", key: op.key });
-    return (
-      earlier ??
-      records.run("put", op.key, bounded, "unknown", (call) =>
-        records.driver.put(op.key, ready.value, ready.when, { ...call, ttlMs: op.ttlMs }),
-      )
+    }
+    if (earlier !== undefined) return earlier;
+    return records.run("put", op.key, bounded, "unknown", (call) =>
+      records.driver.put(op.key, put.value, put.when, { ...call, ttlMs: op.ttlMs }),
     );
   };
   const readBack = (): ReturnType<Records["get"]> => records.get(op.key, bounded);
-  return records.settle(op.when, nonce ?? records.nonce(), bounded, {
-    send,
-    readBack,
-    resend: typeof op.when !== "string",
-  });
+  const resend = typeof op.when !== "string";
+  return records.settle(op.when, nonce, bounded, { send, readBack, resend });
 }
 
 function resolveDelete(
   records: Records,
   key: string,
-  answer: Delete | StoreError | undefined,
+  answer: Put | Delete | StoreError,
 ): { ok: true } | RecordConflict {
-  if (answer === undefined)
-    throw new StoreError("INTERNAL", "the driver left out an answer", { provider: records.driver.name, key });
   if (StoreError.is(answer)) throw StoreError.from(answer, { provider: records.driver.name, operation: "write", key });
-  if (answer.ok) return answer;
+  if (answer.ok) return { ok: true };
   return { ok: false, current: answer.current === undefined ? undefined : records.read(answer.current, "write") };
-}
-
-/** Runs `work` over all items, some at once; a failure becomes the item's StoreError. */
-export async function settleAll<T, R>(
-  items: readonly T[],
-  concurrency: number,
-  work: (item: T, index: number) => Promise<R>,
-): Promise<(R | StoreError)[]> {
-  const results: (R | StoreError)[] = [];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < items.length) {
-      const index = next++;
-      try {
-        results[index] = await work(items[index] as T, index);
-      } catch (error) {
-        results[index] = StoreError.from(error, {});
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, worker));
-  return results;
 }

@@ -1,4 +1,4 @@
-import type { DeleteWhen, When } from "../contract/entry.ts";
+import type { Check, DeleteWhen, When, WriteOp } from "../contract/entry.ts";
 import { StoreError } from "../contract/error.ts";
 
 /** The longest key of the Store API, in UTF-8 bytes. */
@@ -31,10 +31,37 @@ export function checkDeleteWhen(when: unknown): asserts when is DeleteWhen {
   checkWhen(when);
 }
 
-export function checkTtl(ttlMs: unknown): void {
-  if (ttlMs !== undefined && !(typeof ttlMs === "number" && Number.isFinite(ttlMs) && ttlMs > 0)) {
-    throw invalid(`ttlMs: expected a positive number of milliseconds, found ${String(ttlMs)}`);
-  }
+export function checkTtl(ttlMs: unknown): asserts ttlMs is number | undefined {
+  if (ttlMs !== undefined) checkDuration("ttlMs", ttlMs);
+}
+
+export function checkDuration(name: string, ms: unknown): asserts ms is number {
+  if (typeof ms === "number" && Number.isFinite(ms) && ms > 0) return;
+  throw invalid(
+    `${name}: expected a positive number of milliseconds, found ${typeof ms === "number" ? ms : kindOf(ms)}`,
+  );
+}
+
+export function checkList(name: string, list: unknown): asserts list is readonly unknown[] {
+  if (!Array.isArray(list)) throw invalid(`${name}: expected an array, found ${kindOf(list)}`);
+}
+
+export function checkObject(name: string, value: unknown): asserts value is object {
+  if (typeof value !== "object" || value === null) throw invalid(`${name}: expected an object, found ${kindOf(value)}`);
+}
+
+export function checkCheck(check: unknown): asserts check is Check {
+  checkObject("check", check);
+  checkKey("key" in check ? check.key : undefined);
+  const when = "when" in check ? check.when : undefined;
+  if (when === "always") throw invalid('when: a check takes "absent" or {version}, found "always"');
+  checkWhen(when);
+}
+
+export function checkOp(op: unknown): asserts op is WriteOp {
+  checkObject("operation", op);
+  if ("type" in op && (op.type === "put" || op.type === "delete")) return;
+  throw invalid('operation: expected the type "put" or "delete"');
 }
 
 export function checkText(name: string, text: unknown): asserts text is string {
@@ -44,7 +71,7 @@ export function checkText(name: string, text: unknown): asserts text is string {
 
 export function checkLimit(limit: unknown): void {
   if (limit !== undefined && !(Number.isSafeInteger(limit) && (limit as number) > 0)) {
-    throw invalid(`limit: expected a positive integer, found ${String(limit)}`);
+    throw invalid(`limit: expected a positive integer, found ${typeof limit === "number" ? limit : kindOf(limit)}`);
   }
 }
 

@@ -12,8 +12,7 @@ interface Waiting {
 
 /** Gathers the `get`s of one turn of the event loop into `getMany`. Each caller's own signal and deadline hold above. */
 export function coalesceReads(inner: StoreDriver): StoreDriver {
-  const { getMany } = inner;
-  if (getMany === undefined) return inner;
+  if (inner.getMany === undefined) return inner;
   let waiting: Waiting[] = [];
   const flush = (): void => {
     const all = waiting;
@@ -23,7 +22,7 @@ export function coalesceReads(inner: StoreDriver): StoreDriver {
   const send = async (batch: readonly Waiting[]): Promise<void> => {
     try {
       const keys = batch.map(({ key }) => key);
-      const entries = keys.length === 1 ? [await inner.get(keys[0] ?? "")] : await getMany.call(inner, keys);
+      const entries = keys.length === 1 ? [await inner.get(keys[0] ?? "")] : await inner.getMany!(keys);
       batch.forEach(({ resolve }, index) => resolve(entries[index]));
     } catch (error) {
       for (const { reject } of batch) reject(error);

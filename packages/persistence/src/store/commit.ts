@@ -3,6 +3,7 @@ import type { Check, Commit, WriteOp } from "../contract/entry.ts";
 import { StoreError } from "../contract/error.ts";
 import {
   appliedAs,
+  isSuperseded,
   SUPERSEDED,
   type Prior,
   type RecordBody,
@@ -43,7 +44,7 @@ export async function commitRecords(
   options?: CallOptions,
 ): Promise<Committed> {
   const { driver } = records;
-  if (driver.commit === undefined) {
+  if (driver.commit === undefined || records.capabilities.commit === "none") {
     throw new StoreError("UNSUPPORTED", "commit is not a capability of this provider", { provider: driver.name });
   }
   const { maxCommitOps } = records.capabilities.limits;
@@ -52,6 +53,11 @@ export async function commitRecords(
     throw new StoreError("TOO_LARGE", reason, { provider: driver.name, operation: "commit" });
   }
   const bounded = records.bound(options);
+  const stale = [...checks, ...ops].filter(({ when }) => isSuperseded(when));
+  if (stale.length > 0) {
+    const conflicts = stale.map(async ({ key }) => ({ key, current: await records.get(key, bounded) }));
+    return { ok: false, conflicts: await Promise.all(conflicts) };
+  }
   const nonces = ops.map(() => records.nonce());
   const driverChecks: Check[] = checks.map(({ key, when }) => ({
     key,
@@ -82,12 +88,11 @@ export async function commitRecords(
       if (unknown !== undefined) throw unknown;
       return { ok: false, conflicts };
     } catch (error) {
-      if (error === unknown) throw error;
       if (!resend && StoreError.is(error) && error.outcome === "unknown") {
         const applied = await readBack(records, ops, nonces, bounded);
         if (applied !== undefined) return applied;
       }
-      unknown = await records.pause(error, attempt, resend, bounded);
+      unknown = await records.pause(error, unknown, attempt, resend, bounded);
     }
   }
 }

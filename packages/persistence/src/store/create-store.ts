@@ -4,13 +4,14 @@ import { StoreError } from "../contract/error.ts";
 import type { Layer } from "../contract/layer.ts";
 import type { Store } from "../contract/store.ts";
 import { ENVELOPE_BYTES } from "../envelope/envelope.ts";
-import { compose } from "../layers/compose.ts";
+import { checkOrder, compose } from "../layers/compose.ts";
 import { metrics } from "../layers/metrics.ts";
 import { trace } from "../layers/trace.ts";
-import { probe } from "../probe/probe.ts";
+import { type Probed, probe } from "../probe/probe.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { type Random, systemRandom } from "../runtime/random.ts";
-import { checkText, MAX_USER_KEY_BYTES } from "./checks.ts";
+import { checkStart, within } from "../runtime/wait.ts";
+import { checkDuration, checkText, MAX_USER_KEY_BYTES } from "./checks.ts";
 import { coalesceReads } from "./coalesce.ts";
 import { monitorHealth } from "./health.ts";
 import { attachRecords } from "./internals.ts";
@@ -43,16 +44,23 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 export async function createStore(driver: StoreDriver, options: StoreOptions = {}): Promise<Store> {
   const { namespace = "orbit", layers = [], clock = systemClock, random = systemRandom } = options;
   checkText("namespace", namespace);
+  if (options.operationTimeoutMs !== undefined) checkDuration("operationTimeoutMs", options.operationTimeoutMs);
+  if (options.healthCheckIntervalMs !== undefined)
+    checkDuration("healthCheckIntervalMs", options.healthCheckIntervalMs);
   checkContract(driver);
   const counters = metrics({ clock });
-  const layered = compose(driver, [trace(), counters, ...layers]);
+  const policies = [trace(), counters, ...layers];
+  checkOrder(policies);
   try {
-    await driver.open(options);
-    checkOptionalMethods(driver);
-    const { conditionalDelete } = await probe(driver, random, options);
+    checkStart(clock, options);
+    const probed = await within(openAndProbe(driver, layers, random, options), clock, options, "none");
+    const layered = compose(driver, policies);
     const declared = layered.capabilities;
     const networked = declared.scope === "cluster";
-    const own: Capabilities = { ...declared, conditionalDelete: declared.conditionalDelete && conditionalDelete };
+    const conditionalDelete = declared.conditionalDelete && probed.conditionalDelete;
+    // A commit deletes for good and takes a tombstone for an entry, so that it has no place beside tombstones.
+    const commit = conditionalDelete ? declared.commit : "none";
+    const own: Capabilities = { ...declared, conditionalDelete, commit };
     const records = new Records({
       driver: networked ? coalesceReads(layered) : layered,
       capabilities: own,
@@ -60,16 +68,6 @@ export async function createStore(driver: StoreDriver, options: StoreOptions = {
       random,
       operationTimeoutMs: options.operationTimeoutMs ?? (networked ? DEFAULT_TIMEOUT_MS : undefined),
     });
-    const health = monitorHealth(records, options.healthCheckIntervalMs);
-    let closing: Promise<void> | undefined;
-    const close = (): Promise<void> => {
-      closing ??= (async () => {
-        records.markClosed();
-        health.stop();
-        await driver.close();
-      })();
-      return closing;
-    };
     const limits = {
       ...own.limits,
       maxKeyBytes: MAX_USER_KEY_BYTES,
@@ -77,6 +75,20 @@ export async function createStore(driver: StoreDriver, options: StoreOptions = {
     };
     const keyspace = new Keyspace(namespace, "data", own.limits.maxKeyBytes);
     const capabilities = { ...own, limits };
+    const health = monitorHealth(records, options.healthCheckIntervalMs);
+    let closing: Promise<void> | undefined;
+    const close = (): Promise<void> => {
+      closing ??= (async () => {
+        records.markClosed();
+        health.stop();
+        try {
+          await driver.close();
+        } catch (error) {
+          throw StoreError.from(error, { provider: driver.name, operation: "close" });
+        }
+      })();
+      return closing;
+    };
     const store = new RecordStore({
       records,
       keyspace,
@@ -88,9 +100,29 @@ export async function createStore(driver: StoreDriver, options: StoreOptions = {
     attachRecords(store, records);
     return store;
   } catch (error) {
-    await driver.close();
-    throw StoreError.from(error, { provider: driver.name, operation: "open" });
+    const context = { provider: driver.name, operation: "open" };
+    const failed = StoreError.from(error, context);
+    try {
+      await driver.close();
+    } catch (second) {
+      const cause = new AggregateError([failed, second], "opening and closing failed");
+      throw new StoreError(failed.code, `${failed.reason}; closing the driver failed too`, { ...context, cause });
+    }
+    throw failed;
   }
+}
+
+async function openAndProbe(
+  driver: StoreDriver,
+  layers: readonly Layer[],
+  random: Random,
+  options: CallOptions,
+): Promise<Probed> {
+  await driver.open(options);
+  checkOptionalMethods(driver);
+  // Policies would hide or fake what the backend does; only where its keys stand matters to the probe.
+  const placed = layers.filter(({ layer }) => layer === "prefix");
+  return probe(compose(driver, placed), random, options);
 }
 
 function checkContract(driver: StoreDriver): void {

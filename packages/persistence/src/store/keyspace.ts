@@ -1,6 +1,6 @@
 import type { Range } from "../contract/entry.ts";
 import { StoreError } from "../contract/error.ts";
-import { cutPrefix, decodePart, encodePart, fitKey, isHashed } from "../keys/codec.ts";
+import { cutPrefix, decodePart, encodePart, fitKey, isHashed, SEPARATOR } from "../keys/codec.ts";
 import type { StoredRecord } from "./records.ts";
 
 /** One kind of records in a namespace: maps key parts to driver keys and back. */
@@ -15,7 +15,8 @@ export class Keyspace {
     this.namespace = namespace;
     this.kind = kind;
     // A long namespace is hashed by itself, so that a cut key still tells it whole.
-    this.#base = `${fitKey(encodePart(namespace), Math.floor(maxKeyBytes / 2)).text}-${encodePart(kind)}-`;
+    const space = fitKey(encodePart(namespace), Math.floor(maxKeyBytes / 2)).text;
+    this.#base = [space, encodePart(kind), ""].join(SEPARATOR);
     this.#maxKeyBytes = maxKeyBytes;
     if (cutPrefix(this.#base, maxKeyBytes) !== this.#base) {
       const reason = `the driver's maxKeyBytes of ${maxKeyBytes} leaves no room for keys beside their namespace`;
@@ -36,7 +37,7 @@ export class Keyspace {
   }
 
   decodeText(text: string): string[] {
-    return text.split("-").map(decodePart);
+    return text.split(SEPARATOR).map(decodePart);
   }
 
   /** What follows namespace and kind in a driver key that is not hashed. */
@@ -64,5 +65,5 @@ export class Keyspace {
 
 function join(parts: readonly string[]): string {
   const [only = ""] = parts;
-  return parts.length === 1 ? encodePart(only) : parts.map(encodePart).join("-");
+  return parts.length === 1 ? encodePart(only) : parts.map(encodePart).join(SEPARATOR);
 }

@@ -1,14 +1,16 @@
 import type { Capabilities } from "../contract/capabilities.ts";
 import type { CallOptions, PutOptions, StoreDriver } from "../contract/driver.ts";
-import type { Delete, Entry, Put, Range, Version } from "../contract/entry.ts";
+import type { Change, Delete, Entry, Put, Range, Resync, Version, Watch } from "../contract/entry.ts";
 import { StoreError } from "../contract/error.ts";
 import { sameBytes } from "../envelope/bytes.ts";
 import { decodeEnvelope, encodeEnvelope, type Envelope } from "../envelope/envelope.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
+import { stepwise } from "../runtime/stream.ts";
 import { checkStart, sleep, within } from "../runtime/wait.ts";
 import { backoffMs } from "./backoff.ts";
 import { nonceSource } from "./nonce.ts";
+import { mapAll } from "./settle.ts";
 
 /** A stored value with its envelope read. */
 export interface StoredRecord {
@@ -56,6 +58,13 @@ export interface RecordPutOptions extends PutOptions {
 /** Never the version of an entry: conditional writes under it conflict. */
 export const SUPERSEDED: Version = "superseded" as Version;
 
+/** Whether a write under this condition is known to conflict, so that no driver need see it. */
+export function isSuperseded(when: RecordWhen): boolean {
+  return typeof when !== "string" && when.version === SUPERSEDED;
+}
+
+/** Reads that are under way at once on a driver without `getMany`. */
+const CONCURRENCY = 32;
 const RESEND_BASE_MS = 10;
 const RESEND_MAX_MS = 500;
 
@@ -113,23 +122,27 @@ export class Records {
     const { driver } = this;
     const entries = await this.run("getMany", undefined, options, "none", (bounded) =>
       driver.getMany === undefined
-        ? Promise.all(keys.map((key) => driver.get(key, bounded)))
+        ? mapAll(keys, CONCURRENCY, (key) => driver.get(key, bounded))
         : driver.getMany(keys, bounded),
     );
     return entries.map((entry) => (entry === undefined ? undefined : this.read(entry, "getMany")));
   }
 
-  async *scan(range: Range, options?: CallOptions): AsyncGenerator<readonly Entry[], void, undefined> {
-    const pages = this.driver.scan(range, options)[Symbol.asyncIterator]();
-    try {
-      for (;;) {
-        const page = await this.run("scan", range.prefix, options, "none", () => pages.next());
-        if (page.done === true) return;
-        yield page.value;
-      }
-    } finally {
-      await pages.return?.();
-    }
+  /** Reads the pages of a range. A deadline of the store's own holds for each page. */
+  scan(range: Range, options?: CallOptions): AsyncGenerator<readonly Entry[], void, undefined> {
+    return stepwise(
+      () => this.driver.scan(range, options),
+      (next) => this.run("scan", range.prefix, options, "none", next),
+    );
+  }
+
+  /** Follows the changes of a range. It may be quiet for long: only a deadline that the caller brings holds. */
+  watch(range: Watch, options?: CallOptions): AsyncGenerator<readonly Change[] | Resync, void, undefined> {
+    const unhurried = { ...options, deadline: options?.deadline ?? Number.POSITIVE_INFINITY };
+    return stepwise(
+      () => this.driver.watch!(range, options),
+      (next) => this.run("watch", range.prefix, unhurried, "none", next),
+    );
   }
 
   /**
@@ -138,8 +151,7 @@ export class Records {
    */
   async put(key: string, record: RecordBody, when: RecordWhen, options?: RecordPutOptions): Promise<Written> {
     const bounded = this.bound(options);
-    if (typeof when !== "string" && when.version === SUPERSEDED)
-      return { ok: false, current: await this.get(key, bounded) };
+    if (isSuperseded(when)) return { ok: false, current: await this.get(key, bounded) };
     const nonce = this.nonce();
     const bytes = this.encode(key, record, nonce, when);
     const condition = typeof when === "string" ? when : { version: when.version };
@@ -153,6 +165,7 @@ export class Records {
   /** Deletes a record for good. An unknown outcome is sent again, and stays unknown if the record is then gone. */
   async delete(key: string, when: "always" | Prior, options?: CallOptions): Promise<{ ok: true } | RecordConflict> {
     const bounded = this.bound(options);
+    if (isSuperseded(when)) return { ok: false, current: await this.get(key, bounded) };
     const condition = when === "always" ? when : { version: when.version };
     let unknown: StoreError | undefined;
     for (let attempt = 1; ; attempt += 1) {
@@ -164,19 +177,31 @@ export class Records {
         if (unknown !== undefined) throw unknown;
         return { ok: false, current: answer.current === undefined ? undefined : this.read(answer.current, "delete") };
       } catch (error) {
-        unknown = await this.pause(error, attempt, when !== "always", bounded);
+        unknown = await this.pause(error, unknown, attempt, when !== "always", bounded);
       }
     }
   }
 
-  /** Waits before an unknown write is sent again; rethrows when it must not be, or when time is up. */
-  async pause(error: unknown, attempt: number, resend: boolean, bounded: CallOptions): Promise<StoreError> {
-    if (!StoreError.is(error) || error.outcome !== "unknown" || !resend) throw error;
-    if (error.code === "ABORTED" || bounded.signal?.aborted === true) throw error;
+  /**
+   * Waits before an unknown write is sent again. Rethrows when it must not be, when that would not help, and when time is
+   * up: as unknown, once one sending was, whatever became of a later one.
+   */
+  async pause(
+    error: unknown,
+    earlier: StoreError | undefined,
+    attempt: number,
+    resend: boolean,
+    bounded: CallOptions,
+  ): Promise<StoreError> {
+    if (error === earlier || !StoreError.is(error)) throw error;
+    const unknown = error.outcome === "unknown" ? error : earlier;
+    if (unknown === undefined) throw error;
+    const final = error.code === "ABORTED" || (error.outcome === "none" && !error.retryable);
+    if (final || !resend || bounded.deadline === undefined) throw unknown;
     const pauseMs = backoffMs(this.random, attempt, RESEND_BASE_MS, RESEND_MAX_MS);
-    if (bounded.deadline === undefined || this.clock.now() + pauseMs >= bounded.deadline) throw error;
-    await sleep(this.clock, pauseMs);
-    return error;
+    if (this.clock.now() + pauseMs >= bounded.deadline) throw unknown;
+    await within(sleep(this.clock, pauseMs), this.clock, { signal: bounded.signal }, "unknown");
+    return unknown;
   }
 
   async settle(
@@ -200,8 +225,7 @@ export class Records {
           const applied = await this.#readBack(write.readBack, nonce);
           if (applied !== undefined) return applied;
         }
-        if (error === unknown) throw error;
-        unknown = await this.pause(error, attempt, write.resend, bounded);
+        unknown = await this.pause(error, unknown, attempt, write.resend, bounded);
       }
     }
   }

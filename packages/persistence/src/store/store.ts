@@ -19,11 +19,25 @@ import { StoreError } from "../contract/error.ts";
 import type { Health } from "../contract/health.ts";
 import type { Store, Transaction } from "../contract/store.ts";
 import type { MetricsLayer, PersistenceMetrics } from "../layers/metrics.ts";
-import { type BulkResult, settleAll, writeRecords } from "./bulk.ts";
-import { checkDeleteWhen, checkKey, checkLimit, checkText, checkTtl, checkValue, checkWhen } from "./checks.ts";
+import { type BulkResult, writeRecords } from "./bulk.ts";
+import {
+  checkCheck,
+  checkDeleteWhen,
+  checkDuration,
+  checkKey,
+  checkLimit,
+  checkList,
+  checkObject,
+  checkOp,
+  checkText,
+  checkTtl,
+  checkValue,
+  checkWhen,
+} from "./checks.ts";
 import { type Committed, commitRecords, type RecordOp } from "./commit.ts";
 import type { Keyspace } from "./keyspace.ts";
 import type { Prior, RecordConflict, Records, RecordWhen, StoredRecord } from "./records.ts";
+import { mapAll, settleAll } from "./settle.ts";
 import { beginTransaction, runTransaction } from "./transaction.ts";
 import { toPrior, toVersion } from "./versions.ts";
 
@@ -64,6 +78,7 @@ export class RecordStore implements Store {
   }
 
   async getMany(keys: readonly string[], options?: CallOptions): Promise<readonly (Entry | undefined)[]> {
+    checkList("keys", keys);
     const encoded = keys.map((key) => {
       checkKey(key);
       return this.#keys.encode(key).key;
@@ -85,7 +100,7 @@ export class RecordStore implements Store {
     for (;;) {
       const written = await this.#records.put(encoded.key, record, condition, {
         ...bounded,
-        neverDeleted: this.#tombstones,
+        neverDeleted: this.#tombstones && this.capabilities.clock !== "server-ttl",
       });
       if (written.ok) return { ok: true, version: toVersion(written.prior) };
       // A tombstone counts as absent: it is replaced in place.
@@ -113,6 +128,7 @@ export class RecordStore implements Store {
   }
 
   async *scan(range: Range, options?: CallOptions): AsyncGenerator<readonly Entry[], void, undefined> {
+    checkObject("range", range);
     checkText("prefix", range.prefix);
     if (range.after !== undefined) checkKey(range.after);
     checkLimit(range.limit);
@@ -129,7 +145,7 @@ export class RecordStore implements Store {
       options,
     );
     for await (const page of pages) {
-      const entries = await Promise.all(page.map((entry) => this.#scanned(entry, range, options)));
+      const entries = await mapAll(page, CONCURRENCY, (entry) => this.#scanned(entry, range, options));
       const found = entries.filter((entry) => entry !== undefined).slice(0, left);
       left -= found.length;
       if (found.length > 0) yield found;
@@ -138,14 +154,17 @@ export class RecordStore implements Store {
   }
 
   async write(ops: readonly WriteOp[], options?: CallOptions): Promise<readonly (Put | Delete | StoreError)[]> {
+    checkList("operations", ops);
     const prepared = ops.map((op) => this.#prepareOrFail(op));
     const bounded = this.#records.bound(options);
     if (this.#tombstones) {
-      return settleAll(ops, 32, (op) =>
-        op.type === "put"
+      return settleAll(ops, CONCURRENCY, (op, index) => {
+        const checked = prepared[index];
+        if (StoreError.is(checked)) throw checked;
+        return op.type === "put"
           ? this.put(op.key, op.value, op.when, { ...bounded, ttlMs: op.ttlMs })
-          : this.delete(op.key, op.when, bounded),
-      );
+          : this.delete(op.key, op.when, bounded);
+      });
     }
     const sound = prepared.filter((op): op is RecordOp => !StoreError.is(op));
     const results = sound.length === 0 ? [] : await writeRecords(this.#records, sound, bounded);
@@ -157,6 +176,9 @@ export class RecordStore implements Store {
   }
 
   async commit(checks: readonly Check[], ops: readonly WriteOp[], options?: CallOptions): Promise<Commit> {
+    if (this.capabilities.commit === "none") throw this.#unsupported("commit");
+    checkList("checks", checks);
+    checkList("operations", ops);
     const userKeys = new Map<string, string>();
     const named = (key: string): string => {
       checkKey(key);
@@ -164,11 +186,13 @@ export class RecordStore implements Store {
       userKeys.set(driverKey, key);
       return driverKey;
     };
-    const recordChecks = checks.map(({ key, when }) => {
-      checkWhen(when);
+    const recordChecks = checks.map((check) => {
+      checkCheck(check);
+      const { key, when } = check;
       return { key: named(key), when: when === "absent" ? when : toPrior(when.version) };
     });
     const recordOps = ops.map((op) => {
+      checkOp(op);
       named(op.key);
       return this.#prepare(op);
     });
@@ -190,35 +214,29 @@ export class RecordStore implements Store {
   }
 
   async *watch(range: Watch, options?: CallOptions): AsyncGenerator<readonly Change[] | Resync, void, undefined> {
+    checkObject("range", range);
     checkText("prefix", range.prefix);
-    const { driver } = this.#records;
-    if (driver.watch === undefined) throw this.#unsupported("watch");
+    if (range.from !== undefined) checkText("from", range.from);
+    if (this.#records.driver.watch === undefined) throw this.#unsupported("watch");
     const { prefix } = this.#keys.range([range.prefix]);
-    const stream = driver.watch({ ...range, prefix }, options)[Symbol.asyncIterator]();
-    try {
-      for (;;) {
-        const step = await this.#records.run("watch", range.prefix, options, "none", () => stream.next());
-        if (step.done === true) return;
-        if (isResync(step.value)) {
-          yield step.value;
-          continue;
-        }
-        for (const change of step.value) {
-          const seen = this.#change(change);
-          if (isResync(seen)) yield seen;
-          else if ((seen.type === "put" ? seen.entry.key : seen.key).startsWith(range.prefix)) yield [seen];
-        }
+    for await (const step of this.#records.watch({ ...range, prefix }, options)) {
+      if (isResync(step)) {
+        yield step;
+        continue;
       }
-    } finally {
-      await stream.return?.();
+      for (const change of step) {
+        const seen = this.#change(change);
+        if (isResync(seen)) yield seen;
+        else if ((seen.type === "put" ? seen.entry.key : seen.key).startsWith(range.prefix)) yield [seen];
+      }
     }
   }
 
   async session(ttlMs: number, options?: CallOptions): Promise<Session> {
-    checkTtl(ttlMs);
+    checkDuration("ttlMs", ttlMs);
     const { driver } = this.#records;
     if (driver.session === undefined) throw this.#unsupported("session");
-    return this.#records.run("session", undefined, options, "none", (call) => driver.session!(ttlMs, call));
+    return this.#records.run("session", undefined, options, "unknown", (call) => driver.session!(ttlMs, call));
   }
 
   async begin(options?: CallOptions): Promise<Transaction> {
@@ -275,6 +293,7 @@ export class RecordStore implements Store {
     const bare = range.keysOnly === true && !this.#tombstones && !this.#keys.isHashed(entry.key);
     if (bare) {
       const [key = ""] = this.#keys.decodeText(this.#keys.strip(entry.key));
+      if (!key.startsWith(range.prefix)) return undefined;
       return { key, value: EMPTY, version: toVersion({ version: entry.version, nonce: NO_NONCE }) };
     }
     const record =
@@ -298,6 +317,7 @@ export class RecordStore implements Store {
   }
 
   #prepare(op: WriteOp): RecordOp {
+    checkOp(op);
     checkKey(op.key);
     const { key, original } = this.#keys.encode(op.key);
     if (op.type === "delete") {
@@ -331,6 +351,8 @@ export class RecordStore implements Store {
   }
 }
 
+/** Calls that one call of the Store may have under way at once. */
+const CONCURRENCY = 32;
 const EMPTY = new Uint8Array(0);
 /** Stands for "unknown" in versions of entries that were listed without their values. */
 const NO_NONCE = new Uint8Array(16);

@@ -67,7 +67,8 @@ class BufferedTransaction implements Transaction {
     this.#checkOpen();
     checkKey(key);
     checkValue(value);
-    this.#writes.set(key, value);
+    // The caller may use its buffer again before the commit.
+    this.#writes.set(key, new Uint8Array(value));
   }
 
   delete(key: string): void {
