@@ -1,7 +1,7 @@
 import type { Provider } from "../contract/provider.ts";
 import { defineOptions } from "./define.ts";
 import { describe } from "./faults.ts";
-import { boolean, type Field, group, isTable, text } from "./fields.ts";
+import { boolean, type Field, type Fields, group, isTable, text } from "./fields.ts";
 import type { Fault, OptionsSchema, OptionsSource } from "./schema.ts";
 
 /** A document that has been read as far as it can be without its providers. */
@@ -70,7 +70,7 @@ const providers: Field<Table | undefined> = {
 };
 
 /** The top of a document. Variables use the same names after `ORBIT_PERSISTENCE_`. */
-export const headFields = {
+export const headFields: Pick<Fields<Head>, "namespace" | "allowWeak"> = {
   namespace: text({ key: "namespace", doc: "Keeps applications that share a backend apart." }),
   allowWeak: boolean({
     key: "allow_weak",

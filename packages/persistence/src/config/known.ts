@@ -6,8 +6,25 @@ interface KnownType {
   readonly schemes: readonly string[];
 }
 
-/** The provider types of this project, as written in configuration files, so that a missing one can be named. */
-export const KNOWN_TYPES = {
+/** The provider types of this project, as written in configuration files. */
+export type KnownTypeName =
+  | "Memory"
+  | "BTree"
+  | "LSM"
+  | "RocksDB"
+  | "Flash"
+  | "Redis"
+  | "Etcd"
+  | "S3"
+  | "MinIO"
+  | "Azure"
+  | "GoogleCloud"
+  | "Kubernetes"
+  | "TiKV"
+  | "Composite";
+
+/** Where each type comes from, so that a missing one can be named. */
+export const KNOWN_TYPES: Readonly<Record<KnownTypeName, KnownType>> = {
   Memory: known("memory", "memory"),
   BTree: known("btree", "btree"),
   LSM: known("lsm", "lsm"),
@@ -22,9 +39,7 @@ export const KNOWN_TYPES = {
   Kubernetes: known("kubernetes", "kubernetes"),
   TiKV: known("tikv", "tikv"),
   Composite: known("composite"),
-} as const satisfies Readonly<Record<string, KnownType>>;
-
-export type KnownTypeName = keyof typeof KNOWN_TYPES;
+};
 
 function known(name: string, ...schemes: readonly string[]): KnownType {
   return { package: `${SCOPE}/persistence-${name}`, schemes };
