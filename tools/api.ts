@@ -24,7 +24,7 @@ function check(subpath: string, file: string): boolean {
       overrideTsconfig: {
         compilerOptions: {
           target: "ES2024",
-          lib: ["ES2024", "ESNext.Disposable"],
+          lib: ["ES2024", "ESNext.Array", "ESNext.Disposable"],
           module: "NodeNext",
           moduleResolution: "NodeNext",
           types: ["node"],

@@ -27,7 +27,7 @@ async function release(): Promise<void> {
     throw new Error(`${values.scope} is no npm scope: write it as @name.`);
   const selection = chosen();
   const out = values.out ?? mkdtempSync(join(tmpdir(), "orbit-release-"));
-  await must("tsc", ["-b"]);
+  await must("tsc", ["-b", ...selection.map(({ path }) => path)]);
   for (const { path, manifest } of selection) {
     const name = manifest.name.replace(`${scope}/`, `${values.scope}/`);
     const known =

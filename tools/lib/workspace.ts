@@ -4,9 +4,6 @@ import { join } from "node:path";
 /** The folder of the repository. */
 export const root: string = join(import.meta.dirname, "..", "..");
 
-/** The npm scope that names in this repository carry; a release may put another in its place. */
-export const scope = "@orbit";
-
 export interface Manifest {
   readonly name: string;
   readonly version: string;
@@ -36,6 +33,12 @@ export function packages(from: string = root): readonly Package[] {
 export function readJson<T>(path: string): T {
   return JSON.parse(readFileSync(path, "utf8")) as T;
 }
+
+/** The npm scope that names in this repository carry; a release may put another in its place. */
+export const scope: string = readJson<Manifest>(join(root, "packages", "persistence", "package.json")).name.replace(
+  /\/.*/,
+  "",
+);
 
 /** The pinned pnpm, brought by npx so that nobody has to install it. */
 export const pnpm: readonly string[] = [

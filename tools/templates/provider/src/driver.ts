@@ -33,7 +33,7 @@ const servers = new Map<string, Server>();
 
 const PAGE = 256;
 
-/** What example-db promises. Repeated as data under "orbit" in package.json, for who does not run this code. */
+/** What example-db promises. Told under "orbit" in package.json too, for who does not run this code. */
 const capabilities: Capabilities = {
   consistency: "linearizable",
   durability: "none",
@@ -130,11 +130,11 @@ export function exampleDb(given: Partial<ExampleDbOptions> = {}): StoreDriver {
   return new ExampleDbDriver(options.resolve(given));
 }
 
-/** Makes example-db known to configuration: the type and the URL scheme `example-db`. */
+/** How configuration reaches this package. */
 export const provider: Provider<ExampleDbOptions> = {
   name: "example-db",
   contract: CONTRACT,
-  types: ["example-db"],
+  types: ["ExampleDb"],
   schemes: ["example-db"],
   options,
   create: (given) => new ExampleDbDriver(given),
