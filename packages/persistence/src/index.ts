@@ -30,6 +30,7 @@ export type {
   AddressableLease,
   Lease,
   LeaseGrant,
+  ListOptions,
 } from "./contract/directory.ts";
 export type { GuardedData } from "./contract/guarded.ts";
 export type {

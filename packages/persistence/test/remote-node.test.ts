@@ -47,3 +47,24 @@ test("an admission waits for a live record of the same id, unless it replaces it
   await clock.advance(1_100);
   expect((await waiting).epoch).not.toBe(second.epoch);
 });
+
+test("a listing goes on after an addressable, also after one that has no lease any more", async () => {
+  const clock = manualClock();
+  await using store = await createStore(mapDriver({ clock }), { clock });
+  const members = membership(store);
+  const leases = directory(store, { membership: members });
+  const holder = remoteHolder(await members.admit({ id: "n1" }));
+  const references = ["a", "b", "c", "d"].map((name) => ({ type: "Robot", key: stringKey(name) }));
+  await leases.acquireMany(references, holder);
+  const after = async (at: number): Promise<readonly unknown[]> => {
+    const found = [];
+    for await (const page of leases.leasesOf("n1", { after: references[at] })) found.push(...page);
+    return found.map((lease) => lease.reference);
+  };
+  expect(await after(1)).toEqual(references.slice(2));
+  const [, second] = await leases.lookupMany(references);
+  if (second === undefined || "code" in second) throw new Error("no lease");
+  await leases.release(second);
+  expect(await after(1)).toEqual(references.slice(2));
+  expect(await after(3)).toEqual([]);
+});

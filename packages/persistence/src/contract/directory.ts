@@ -44,6 +44,11 @@ export interface AcquireOptions extends CallOptions {
   readonly ttlMs?: number | undefined;
 }
 
+export interface ListOptions extends CallOptions {
+  /** Goes on after this addressable, whether or not it still has a lease. */
+  readonly after?: AddressableReference | undefined;
+}
+
 /** Which node hosts which addressable: a table of leases. */
 export interface AddressableDirectory {
   readonly namespace: string;
@@ -59,9 +64,9 @@ export interface AddressableDirectory {
   /** Frees a grant. Returns whether it was still held. */
   release(grant: LeaseGrant, options?: CallOptions): Promise<boolean>;
   /** Leases whose node is alive, in pages. */
-  leases(options?: CallOptions): AsyncIterable<readonly AddressableLease[]>;
+  leases(options?: ListOptions): AsyncIterable<readonly AddressableLease[]>;
   /** The live leases of one node. */
-  leasesOf(nodeId: string, options?: CallOptions): AsyncIterable<readonly AddressableLease[]>;
+  leasesOf(nodeId: string, options?: ListOptions): AsyncIterable<readonly AddressableLease[]>;
 
   acquireMany(
     references: readonly AddressableReference[],

@@ -7,6 +7,7 @@ import type {
   AddressableDirectory,
   AddressableLease,
   LeaseGrant,
+  ListOptions,
 } from "../contract/directory.ts";
 import type { CallOptions } from "../contract/driver.ts";
 import { StoreError } from "../contract/error.ts";
@@ -140,11 +141,11 @@ export class StoreDirectory implements AddressableDirectory {
     return this.#free(grant, undefined, options);
   }
 
-  leases(options?: CallOptions): AsyncIterable<readonly AddressableLease[]> {
+  leases(options?: ListOptions): AsyncIterable<readonly AddressableLease[]> {
     return this.#list(() => true, options);
   }
 
-  leasesOf(nodeId: string, options?: CallOptions): AsyncIterable<readonly AddressableLease[]> {
+  leasesOf(nodeId: string, options?: ListOptions): AsyncIterable<readonly AddressableLease[]> {
     return this.#list((held) => held.node === nodeId, options);
   }
 
@@ -290,9 +291,11 @@ export class StoreDirectory implements AddressableDirectory {
 
   async *#list(
     wanted: (held: LeaseRecord) => boolean,
-    options: CallOptions | undefined,
+    options: ListOptions = {},
   ): AsyncGenerator<readonly AddressableLease[], void, undefined> {
-    for await (const page of scanRecords(this.records, this.keys, [this.namespace], options)) {
+    const { after } = options;
+    const start = after === undefined ? undefined : this.keys.encode(this.namespace, ...referenceParts(after)).key;
+    for await (const page of scanRecords(this.records, this.keys, [this.namespace], options, start)) {
       const found: AddressableLease[] = [];
       for (const { record, parts } of page) {
         const held = heldBy(record);
