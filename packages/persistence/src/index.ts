@@ -50,7 +50,16 @@ export type {
 } from "./contract/membership.ts";
 export type { Provider } from "./contract/provider.ts";
 export type { Store, Transaction } from "./contract/store.ts";
+export { breaker, type BreakerMessage, type BreakerOptions, type BreakerState } from "./layers/breaker.ts";
+export { chaos, type ChaosLayer, type ChaosOptions } from "./layers/chaos.ts";
+export { compress, type CompressionCodec, type CompressOptions } from "./layers/compress.ts";
+export { encrypt, type EncryptOptions } from "./layers/encrypt.ts";
+export { type KeyRing, keyRing, type KeyRingOptions } from "./layers/key-ring.ts";
+export { limit, type LimitOptions } from "./layers/limit.ts";
 export type { PersistenceMetrics } from "./layers/metrics.ts";
+export { prefix, type PrefixOptions } from "./layers/prefix.ts";
+export { retry, type RetryOptions } from "./layers/retry.ts";
+export { timeout, type TimeoutOptions } from "./layers/timeout.ts";
 export type { StoreTrace } from "./layers/trace.ts";
 export { type Clock, systemClock } from "./runtime/clock.ts";
 export { type Random, systemRandom } from "./runtime/random.ts";

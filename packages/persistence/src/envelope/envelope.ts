@@ -17,7 +17,7 @@ const FORMAT = 1;
 const FIXED_BYTES = 24;
 const NONCE_BYTES = 16;
 const GRANT_BYTES = 16;
-const IV_BYTES = 12;
+export const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const MAX_KEY_ID_BYTES = 32;
 

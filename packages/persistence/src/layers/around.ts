@@ -1,4 +1,4 @@
-import type { CallOptions, StoreDriver } from "../contract/driver.ts";
+import type { PutOptions, StoreDriver } from "../contract/driver.ts";
 import { stepwise } from "../runtime/stream.ts";
 
 export type DriverOperation =
@@ -20,12 +20,22 @@ export interface DriverCall {
   readonly key?: string;
 }
 
-/** Runs one call of a driver; for streams, each step of the stream. */
-export type Around = <T, O extends CallOptions>(
+/**
+ * Runs one call of a driver; for streams, each step of the stream, which does not see the options: the stream was opened
+ * with the caller's.
+ */
+export type Around = <T>(
   call: DriverCall,
-  options: O | undefined,
-  run: (options: O | undefined) => Promise<T>,
+  options: PutOptions | undefined,
+  run: (options: PutOptions | undefined) => Promise<T>,
 ) => Promise<T>;
+
+const CHANGING: ReadonlySet<DriverOperation> = new Set(["put", "delete", "write", "commit", "session"]);
+
+/** What is known of a call that was sent and not answered: a write may have been applied. */
+export function outcomeOf(operation: DriverOperation): "none" | "unknown" {
+  return CHANGING.has(operation) ? "unknown" : "none";
+}
 
 /** Wraps every operation of a driver in `around`. Optional methods stay present exactly where the driver has them. */
 export function wrapDriver(inner: StoreDriver, around: Around): StoreDriver {

@@ -69,10 +69,15 @@ export function checkText(name: string, text: unknown): asserts text is string {
   if (!text.isWellFormed()) throw invalid(`${name}: expected well-formed Unicode, found a lone surrogate`);
 }
 
+/** Checks a whole number of at least `least`. */
+export function checkCount(name: string, count: unknown, least: number): asserts count is number {
+  if (Number.isSafeInteger(count) && (count as number) >= least) return;
+  const found = typeof count === "number" ? count : kindOf(count);
+  throw invalid(`${name}: expected a whole number of at least ${least}, found ${found}`);
+}
+
 export function checkLimit(limit: unknown): void {
-  if (limit !== undefined && !(Number.isSafeInteger(limit) && (limit as number) > 0)) {
-    throw invalid(`limit: expected a positive integer, found ${typeof limit === "number" ? limit : kindOf(limit)}`);
-  }
+  if (limit !== undefined) checkCount("limit", limit, 1);
 }
 
 function invalid(reason: string): StoreError {

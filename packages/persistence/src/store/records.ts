@@ -262,7 +262,9 @@ export class Records {
 
   read(entry: Entry, operation: string): StoredRecord {
     try {
-      return { key: entry.key, version: entry.version, envelope: decodeEnvelope(entry.value), ageMs: entry.ageMs };
+      const envelope = decodeEnvelope(entry.value);
+      if (envelope.encryption !== undefined || envelope.codec !== "none") throw stillSealed(envelope);
+      return { key: entry.key, version: entry.version, envelope, ageMs: entry.ageMs };
     } catch (error) {
       throw StoreError.from(error, { provider: this.driver.name, operation, key: entry.key });
     }
@@ -294,6 +296,16 @@ export class Records {
       return Promise.reject(StoreError.from(error, { provider: this.driver.name, operation, key }));
     }
   }
+}
+
+/** A body that no layer has opened would be taken for the value itself. */
+function stillSealed({ encryption, codec }: Envelope): StoreError {
+  return encryption === undefined
+    ? new StoreError("UNSUPPORTED", `stored value: compressed with ${codec}, open the store with the layer compress`)
+    : new StoreError(
+        "DENIED",
+        `stored value: encrypted with the key ${JSON.stringify(encryption.keyId)}, open the store with the layer encrypt`,
+      );
 }
 
 /** Tells from what stands at a key that a write was applied: it is there, or its successor names it. */
