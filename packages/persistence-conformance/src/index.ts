@@ -1,0 +1,13 @@
+export { LawBroken } from "./assert.ts";
+export { conformance } from "./conformance.ts";
+export { type BackendClock, type GroupId, GROUPS, type Harness, type Outcome, type Spec } from "./harness.ts";
+export { registerConformance, type Runner } from "./register.ts";
+export {
+  type ConformanceReport,
+  type GroupResult,
+  type LawResult,
+  type LawStatus,
+  type Progress,
+  runConformance,
+  type RunOptions,
+} from "./run.ts";

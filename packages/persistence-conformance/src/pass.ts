@@ -1,0 +1,91 @@
+import { randomInt } from "node:crypto";
+
+import type { Capabilities, Layer, LayerName } from "@orbit/persistence";
+
+import { describeError, LawBroken } from "./assert.ts";
+import { Bench, type Level } from "./bench.ts";
+import type { GroupId, Harness, Outcome, Spec } from "./harness.ts";
+import type { Law } from "./law.ts";
+import { type Need, NEEDS } from "./traits/unsupported.ts";
+
+const DEFAULT_TIMEOUT_MS = 20_000;
+
+/** One run through all laws: over the bare driver, or through one layer. */
+export class Pass {
+  readonly #harness: Harness;
+  readonly #layer: (() => Layer) | undefined;
+  readonly #name: LayerName | undefined;
+  readonly #refusals = new Map<Need, Promise<void>>();
+  #capabilities: Promise<Capabilities> | undefined;
+
+  constructor(harness: Harness, layer?: { readonly name: LayerName; readonly make: () => Layer }) {
+    this.#harness = harness;
+    this.#layer = layer?.make;
+    this.#name = layer?.name;
+  }
+
+  spec(group: GroupId, law: Law, level: Level): Spec {
+    const at = law.levels.length > 1 ? `, at the ${level}` : "";
+    const where = law.needs === undefined ? "" : ` (where ${law.needs} is declared)`;
+    const name = `${law.name}${at}${where}`;
+    return { group, name, layer: this.#name, run: () => this.#run(law, level, name) };
+  }
+
+  async #run(law: Law, level: Level, name: string): Promise<Outcome> {
+    try {
+      this.#capabilities ??= this.#declared();
+      const capabilities = await this.#capabilities;
+      if (law.needs !== undefined && !NEEDS[law.needs].declared(capabilities)) {
+        await this.#refusal(law.needs, capabilities);
+        return "not-applicable";
+      }
+      await this.#prove(law.prove, level, capabilities);
+      return "passed";
+    } catch (error) {
+      if (error instanceof LawBroken) throw error;
+      throw new LawBroken(name, "no error", describeError(error), error);
+    }
+  }
+
+  /** The refusal of a capability is proved once, however many laws need it. */
+  #refusal(need: Need, capabilities: Capabilities): Promise<void> {
+    let refusal = this.#refusals.get(need);
+    if (refusal === undefined) {
+      refusal = this.#prove(NEEDS[need].refused, "store", capabilities);
+      this.#refusals.set(need, refusal);
+    }
+    return refusal;
+  }
+
+  async #prove(prove: Law["prove"], level: Level, capabilities: Capabilities): Promise<void> {
+    const layers = this.#layer === undefined ? [] : [this.#layer()];
+    const seed = this.#harness.seed ?? randomInt(2 ** 31);
+    const bench = new Bench({ harness: this.#harness, level, capabilities, layers, seed });
+    const timeoutMs = this.#harness.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    try {
+      await within(prove(bench), timeoutMs, "every call settles");
+    } catch (error) {
+      // What the law found counts, whatever the end of a broken driver adds.
+      await within(bench.close(), timeoutMs, "close settles").catch(() => undefined);
+      throw error;
+    }
+    await within(bench.close(), timeoutMs, "close settles");
+  }
+
+  async #declared(): Promise<Capabilities> {
+    const driver = await this.#harness.open();
+    await driver.close();
+    return driver.capabilities;
+  }
+}
+
+/** Fails with `law` when `work` takes longer. */
+async function within(work: Promise<void>, ms: number, law: string): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new LawBroken(law, `within ${ms} ms`, "it was still under way")), ms);
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
