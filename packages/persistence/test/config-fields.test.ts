@@ -201,6 +201,29 @@ describe("parse", () => {
     });
   });
 
+  test.each([
+    ["0", 0],
+    ["4096", 4096],
+    ["64 kb", 64_000],
+    ["1.5MiB", 1_572_864],
+    ["2GB", 2_000_000_000],
+    ["1TiB", 2 ** 40],
+    ["1e3", undefined],
+    ["-1", undefined],
+    ["1.1KB", 1_100],
+    ["0.1B", undefined],
+    ["9999999TiB", undefined],
+    ["MB", undefined],
+  ])("the size %s is %s bytes", (size, expected) => {
+    const parsed = schema.parse({ endpoint: "a", cache_size: size }, "file", "");
+    expect(parsed.ok ? parsed.options.cacheSize : undefined).toBe(expected);
+  });
+
+  test("lists and tables are frozen too", () => {
+    const { paths, labels } = options({ endpoint: "a", paths: ["/a"], labels: { a: "b" } });
+    expect([Object.isFrozen(paths), Object.isFrozen(labels)]).toEqual([true, true]);
+  });
+
   test("an empty variable is an unset one; an empty text in a file is a fault unless allowed", () => {
     expect(options({ endpoint: "a", retry_count: "", disk_backup_path: "" }, "env").diskBackup).toBeUndefined();
     expect(options({ endpoint: "a", prefix: "" }).prefix).toBe("");

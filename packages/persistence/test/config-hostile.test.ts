@@ -87,7 +87,6 @@ describe("a file", () => {
   test("that may not be read, or fails while it is read, is refused", async () => {
     const failing = (code: string): Files => ({
       read: () => Promise.reject(Object.assign(new Error(code), { code })),
-      realPath: (path) => Promise.resolve(path),
     });
     // The superuser may read everything: the refusal is told by the file system that is passed in.
     expect(await faultsIn({ file: "a.toml" }, { files: failing("EACCES") })).toEqual([

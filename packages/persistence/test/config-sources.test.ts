@@ -265,6 +265,8 @@ describe("a URL", () => {
       cacheSize: 2 ** 30,
     });
     expect(options.password).toBe("p@ss");
+    const plain = await loadOptions({ url: "sample://me:p@:ss@a" });
+    expect([plain.username, plain.password, plain.endpoints]).toEqual(["me", "p@:ss", ["a"]]);
   });
 
   test.each([

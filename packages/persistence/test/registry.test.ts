@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { defineOptions, integer, type Provider, type StoreDriver } from "../src/driver.ts";
 import { createStore, openRegistry, type ProviderRegistry, type RegistryOptions, stringKey } from "../src/index.ts";
-import { manualClock, mapCapabilities, mapData, mapDriver } from "../src/testing/index.ts";
+import { manualClock, mapCapabilities, type MapData, mapData, mapDriver } from "../src/testing/index.ts";
 import { thrownBy } from "./config-sample.ts";
 
 interface Log {
@@ -18,7 +18,7 @@ function log(): Log {
 
 /** A provider whose driver tells when it is opened and closed. Its option tells the stores apart. */
 function loud({ events, failOpen, failClose }: Log, weak = false): Provider<{ readonly number: number }> {
-  const data = mapData();
+  const data = new Map<number, MapData>();
   return {
     name: "loud",
     contract: 1,
@@ -26,7 +26,9 @@ function loud({ events, failOpen, failClose }: Log, weak = false): Provider<{ re
     schemes: ["loud"],
     options: defineOptions({ number: integer({ key: "number", doc: "Which.", default: 0 }) }),
     create: ({ number }): StoreDriver => {
-      const inner = mapDriver({ data });
+      const own = data.get(number) ?? mapData();
+      data.set(number, own);
+      const inner = mapDriver({ data: own });
       return {
         ...inner,
         name: "loud",
@@ -170,7 +172,8 @@ describe("directory and membership", () => {
     expect(lease).toMatchObject({ node: { key: "n1" } });
     // The lease lies on the one store and the node on the other.
     const elsewhere = await registry.membership("a");
-    expect(await elsewhere.nodes()).toEqual(await cluster.nodes());
+    expect(await elsewhere.nodes()).toEqual([]);
+    expect(await cluster.nodes()).toMatchObject([{ id: "n1" }]);
   });
 
   test("are one each for a store and a namespace", async () => {

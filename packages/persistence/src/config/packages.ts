@@ -5,7 +5,7 @@ import { isTable } from "./fields.ts";
 
 /** What this package reads of a package.json. */
 export interface Manifest {
-  /** The folder it stands in, without symbolic links: what Node imports from it, it then imports once. */
+  /** The folder it stands in. */
   readonly folder: string;
   readonly manifest: Readonly<Record<string, unknown>>;
 }
@@ -61,7 +61,7 @@ async function readManifest(folder: string, files: Files): Promise<Manifest | un
   try {
     const bytes = await files.read(join(folder, "package.json"), MAX_MANIFEST_BYTES);
     const manifest: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
-    return isTable(manifest) ? { folder: await files.realPath(folder), manifest } : undefined;
+    return isTable(manifest) ? { folder, manifest } : undefined;
   } catch (error) {
     // Not there, or not a package.json at all: then there is no package here, as for Node.
     if (error instanceof SyntaxError || isMissing(error)) return undefined;

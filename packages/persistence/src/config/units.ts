@@ -16,8 +16,10 @@ export function parseBytes(text: string): number | undefined {
   if (match === null) return undefined;
   const [, amount = "", unit = ""] = match;
   const found = UNITS.find(([name]) => name.toLowerCase() === (unit === "" ? "b" : unit.toLowerCase()));
-  const size = found === undefined ? Number.NaN : Number(amount) * found[1];
-  return Number.isSafeInteger(size) ? size : undefined;
+  const exact = found === undefined ? Number.NaN : Number(amount) * found[1];
+  // 1.1 x 1000 is a little more than 1100 in binary fractions.
+  const size = Math.round(exact);
+  return Number.isSafeInteger(size) && Math.abs(exact - size) < 1e-3 ? size : undefined;
 }
 
 /** Writes a size in the largest unit that divides it. */

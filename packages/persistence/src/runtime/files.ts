@@ -1,15 +1,12 @@
-import { constants, open, realpath } from "node:fs/promises";
+import { constants, open } from "node:fs/promises";
 
 /** Reading files as a parameter. Errors are those of `node:fs`, with their `code`. */
 export interface Files {
   /** Reads a regular file. Throws `EISDIR` for a directory and `EFBIG` above `maxBytes`. */
   read(path: string, maxBytes: number): Promise<Uint8Array>;
-  /** Resolves the symbolic links of a path. */
-  realPath(path: string): Promise<string>;
 }
 
 export const systemFiles: Files = {
-  realPath: (path) => realpath(path),
   async read(path, maxBytes) {
     // Without O_NONBLOCK, opening a pipe would wait for its writer.
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
