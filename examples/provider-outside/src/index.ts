@@ -1,0 +1,2 @@
+export { files, provider } from "./driver.ts";
+export type { FilesOptions } from "./options.ts";
