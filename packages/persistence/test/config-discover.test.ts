@@ -221,6 +221,15 @@ describe("a fault tells what to do when", () => {
   });
 });
 
+test("what is passed in as a provider must be one", async () => {
+  for (const wrong of [undefined, {}, () => sample, { ...sample, options: {} }]) {
+    const providers = [sample, wrong as Provider];
+    const error = await thrownBy(() => loadConfig({ env: {} }, { providers }));
+    expect(error.code).toBe("INVALID_ARGUMENT");
+    expect(error.message).toContain("providers[1]: expected what a plugin exports as provider");
+  }
+});
+
 test("broken neighbours do not keep a plugin from being found", async () => {
   application({ broken: "1", list: "1", told: "1", "orbit-foreign": "1", "../../evil": "1" });
   write("node_modules/broken/package.json", "{");

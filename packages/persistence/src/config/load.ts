@@ -1,9 +1,11 @@
+import { StoreError } from "../contract/error.ts";
 import type { Provider } from "../contract/provider.ts";
 import { type Files, systemFiles } from "../runtime/files.ts";
 import { printable } from "./define.ts";
 import { Discovery } from "./discover.ts";
 import type { Defaults, Draft } from "./draft.ts";
-import { faultsError, quote } from "./faults.ts";
+import { describe, faultsError, quote } from "./faults.ts";
+import { isProvider } from "./from-tables.ts";
 import { type ConfigSource, readDraft } from "./read.ts";
 import { resolveProvider } from "./resolve.ts";
 import type { Fault } from "./schema.ts";
@@ -38,13 +40,14 @@ export interface LoadOptions {
  * stands in it.
  */
 export async function loadConfig(source: ConfigSource, options: LoadOptions = {}): Promise<PersistenceConfig> {
-  const draft = await readDraft(source, options.providers ?? [], options.files ?? systemFiles);
+  const draft = await readDraft(source, givenProviders(options), options.files ?? systemFiles);
   return loadDraft(draft, options, "file" in source ? source.file : undefined);
 }
 
 /** Finishes what `loadConfig` and the builder have read. `file` stands in front of the faults. */
 export async function loadDraft(draft: Draft, options: LoadOptions = {}, file?: string): Promise<PersistenceConfig> {
-  const { providers: given = [], from = ".", files = systemFiles } = options;
+  const { from = ".", files = systemFiles } = options;
+  const given = givenProviders(options);
   const discovery = new Discovery(given, from, files);
   const faults: Fault[] = [...draft.faults];
   const providers: ProviderConfig[] = [];
@@ -74,4 +77,11 @@ export async function loadDraft(draft: Draft, options: LoadOptions = {}, file?: 
     allowWeak,
     providers: Object.freeze(providers),
   });
+}
+
+function givenProviders({ providers = [] }: LoadOptions): readonly Provider[] {
+  const wrong = providers.findIndex((provider) => !isProvider(provider));
+  if (wrong < 0) return providers;
+  const reason = `providers[${wrong}]: expected what a plugin exports as provider, found ${describe(providers[wrong], true)}`;
+  throw new StoreError("INVALID_ARGUMENT", reason);
 }

@@ -11,7 +11,7 @@ export function suggest(unknown: string, known: readonly string[]): string {
 }
 
 /** Returns the known name with the fewest edits, if they are few for its length. Case and underscores count nothing. */
-export function nearest(unknown: string, known: readonly string[]): string | undefined {
+function nearest(unknown: string, known: readonly string[]): string | undefined {
   const wanted = plain(unknown);
   let best: string | undefined;
   let fewest = Infinity;
