@@ -6,7 +6,8 @@ import type * as lz4 from "lz4-napi";
 import { StoreError } from "../contract/error.ts";
 import type { Codec } from "../envelope/envelope.ts";
 
-interface Coder {
+/** Compresses bytes, and restores them. */
+export interface Coder {
   compress(body: Uint8Array): Promise<Uint8Array>;
   /** Throws `CORRUPT` on damage and on what would expand to more than `maxBytes`. */
   expand(body: Uint8Array, maxBytes: number): Promise<Uint8Array>;
