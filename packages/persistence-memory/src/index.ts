@@ -1,0 +1,10 @@
+export { backupChannel, type BackupEvent } from "./backup/backup.ts";
+export type { Compression } from "./backup/codecs.ts";
+export type { Files, OpenFile } from "./backup/files.ts";
+export type { ChangeLogLimits } from "./change-log.ts";
+export { memoryData, type MemoryData, type MemoryDataOptions } from "./data.ts";
+export { memory, type MemoryRuntime } from "./driver.ts";
+export type { DiskBackupOptions, MemoryOptions } from "./options.ts";
+export { provider } from "./provider.ts";
+export { etcdLike, objectStore, redisLike } from "./presets.ts";
+export { simulate, type Simulation, type SimulationRuntime } from "./simulator.ts";
