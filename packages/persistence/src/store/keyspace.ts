@@ -3,6 +3,9 @@ import { StoreError } from "../contract/error.ts";
 import { cutPrefix, decodePart, encodePart, fitKey, isHashed, SEPARATOR } from "../keys/codec.ts";
 import type { StoredRecord } from "./records.ts";
 
+/** What the envelope has room for. Keys of the Store API are far shorter; names of nodes and addressables may not be. */
+const MAX_ORIGINAL_BYTES = 65_535;
+
 /** One kind of records in a namespace: maps key parts to driver keys and back. */
 export class Keyspace {
   readonly namespace: string;
@@ -28,6 +31,10 @@ export class Keyspace {
   encode(...parts: readonly string[]): { readonly key: string; readonly original: string | undefined } {
     const encoded = join(parts);
     const { text, hashed } = fitKey(this.#base + encoded, this.#maxKeyBytes);
+    if (hashed && encoded.length > MAX_ORIGINAL_BYTES) {
+      const reason = `the name takes ${encoded.length} bytes as stored, the limit is ${MAX_ORIGINAL_BYTES}: shorten it`;
+      throw new StoreError("TOO_LARGE", reason);
+    }
     return { key: text, original: hashed ? encoded : undefined };
   }
 
