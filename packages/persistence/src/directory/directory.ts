@@ -83,7 +83,8 @@ export class StoreDirectory implements AddressableDirectory {
     checkTtl(options.ttlMs);
     const { key, original } = this.keys.encode(this.namespace, ...parts);
     const shard = this.floors.shardOf(key);
-    const bounded = this.records.bound<CallOptions>(options);
+    // Not the ttl: lease records never expire natively.
+    const bounded = this.records.bound<CallOptions>({ signal: options.signal, deadline: options.deadline });
     const body = encodeLease({ node: holder.id, epoch: holder.epoch, ttlMs: options.ttlMs });
     for (;;) {
       this.#checkHolder(holder, reference);
