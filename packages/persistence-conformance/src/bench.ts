@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 
 import {
   type Capabilities,
+  type Clock,
   createStore,
   type Entry,
   type Layer,
@@ -13,6 +14,7 @@ import { type Around, compose, type StoreDriver, wrapDriver } from "@orbit/persi
 import { seededRandom } from "@orbit/persistence/testing";
 
 import type { Harness } from "./harness.ts";
+import type { LayerUnderProof } from "./layers.ts";
 
 /** Where a law is proved: at the driver as written, or through the store that applications hold. */
 export type Level = "driver" | "store";
@@ -24,7 +26,7 @@ export interface BenchInit {
   readonly harness: Harness;
   readonly level: Level;
   readonly capabilities: Capabilities;
-  readonly layers: readonly Layer[];
+  readonly layers: readonly LayerUnderProof[];
   readonly seed: number;
 }
 
@@ -35,7 +37,7 @@ export class Bench {
   readonly harness: Harness;
   readonly level: Level;
   readonly capabilities: Capabilities;
-  readonly layers: readonly Layer[];
+  readonly #layers: readonly LayerUnderProof[];
   readonly seed: number;
   readonly random: Random;
   /** Drawn anew for each law: nothing of another law or another run is under it. */
@@ -47,9 +49,14 @@ export class Bench {
     this.harness = init.harness;
     this.level = init.level;
     this.capabilities = init.capabilities;
-    this.layers = init.layers;
+    this.#layers = init.layers;
     this.seed = init.seed;
     this.random = seededRandom(init.seed);
+  }
+
+  /** Fresh layers of this run, on the clock of the store that they are for. */
+  layers(clock?: Clock): readonly Layer[] {
+    return this.#layers.map(({ make }) => make(clock));
   }
 
   /** A new instance at the law's level, open. */
@@ -59,7 +66,7 @@ export class Bench {
 
   /** A new driver instance, open, through the layers of this run. */
   async driver(): Promise<StoreDriver> {
-    const driver = compose(await this.raw(), this.layers);
+    const driver = compose(await this.raw(), this.layers());
     await driver.open();
     return driver;
   }
@@ -75,7 +82,11 @@ export class Bench {
   async store(options: StoreOptions = {}, around?: Around): Promise<Store> {
     const raw = await this.raw();
     const driver = around === undefined ? raw : wrapDriver(raw, around);
-    const store = await createStore(driver, { namespace: this.namespace, layers: this.layers, ...options });
+    const store = await createStore(driver, {
+      namespace: this.namespace,
+      layers: this.layers(options.clock),
+      ...options,
+    });
     this.#opened.push(store);
     return store;
   }
@@ -96,7 +107,7 @@ export class Bench {
   text(entry: Pick<Entry, "value"> | undefined): string | undefined {
     if (entry === undefined) return undefined;
     const text = Buffer.from(entry.value).toString();
-    return this.level === "store" ? text : text.slice(0, Math.max(text.indexOf("\n"), 0));
+    return this.level === "store" ? text : text.slice(0, Math.max(text.lastIndexOf("\n"), 0));
   }
 
   /** So many rounds on an in-process driver at scale 1; fewer where each costs a round trip. */

@@ -1,42 +1,48 @@
 import { randomInt } from "node:crypto";
 
-import type { Capabilities, Layer, LayerName } from "@orbit/persistence";
+import type { Capabilities } from "@orbit/persistence";
 
 import { describeError, LawBroken } from "./assert.ts";
 import { Bench, type Level } from "./bench.ts";
 import type { GroupId, Harness, Outcome, Spec } from "./harness.ts";
 import type { Law } from "./law.ts";
+import type { LayerUnderProof } from "./layers.ts";
 import { type Need, NEEDS } from "./traits/unsupported.ts";
 
 const DEFAULT_TIMEOUT_MS = 20_000;
+const LAYER_SCALE = 0.25;
 
 /** One run through all laws: over the bare driver, or through one layer. */
 export class Pass {
   readonly #harness: Harness;
-  readonly #layer: (() => Layer) | undefined;
-  readonly #name: LayerName | undefined;
+  readonly #layer: LayerUnderProof | undefined;
   readonly #refusals = new Map<Need, Promise<void>>();
   #capabilities: Promise<Capabilities> | undefined;
 
-  constructor(harness: Harness, layer?: { readonly name: LayerName; readonly make: () => Layer }) {
-    this.#harness = harness;
-    this.#layer = layer?.make;
-    this.#name = layer?.name;
+  constructor(harness: Harness, layer?: LayerUnderProof) {
+    // What is proved of the driver need not be proved at full length again.
+    this.#harness = layer === undefined ? harness : { ...harness, scale: (harness.scale ?? 1) * LAYER_SCALE };
+    this.#layer = layer;
   }
 
-  spec(group: GroupId, law: Law, level: Level): Spec {
-    const at = law.levels.length > 1 ? `, at the ${level}` : "";
-    const where = law.needs === undefined ? "" : ` (where ${law.needs} is declared)`;
-    const name = `${law.name}${at}${where}`;
-    return { group, name, layer: this.#name, run: () => this.#run(law, level, name) };
+  specs(group: GroupId, law: Law): readonly Spec[] {
+    const where = law.needs.length === 0 ? "" : ` (where ${law.needs.join(" and ")} is declared)`;
+    return law.levels
+      .filter((level) => level === "store" || this.#layer?.readsValues !== true)
+      .map((level) => {
+        const at = level === "driver" ? ", at the driver" : "";
+        const name = `${law.name}${at}${where}`;
+        return { group, name, layer: this.#layer?.name, run: () => this.#run(law, level, name) };
+      });
   }
 
   async #run(law: Law, level: Level, name: string): Promise<Outcome> {
     try {
       this.#capabilities ??= this.#declared();
       const capabilities = await this.#capabilities;
-      if (law.needs !== undefined && !NEEDS[law.needs].declared(capabilities)) {
-        await this.#refusal(law.needs, capabilities);
+      const undeclared = law.needs.find((need) => !NEEDS[need].declared(capabilities));
+      if (undeclared !== undefined) {
+        await this.#refusal(undeclared, capabilities);
         return "not-applicable";
       }
       await this.#prove(law.prove, level, capabilities);
@@ -58,7 +64,7 @@ export class Pass {
   }
 
   async #prove(prove: Law["prove"], level: Level, capabilities: Capabilities): Promise<void> {
-    const layers = this.#layer === undefined ? [] : [this.#layer()];
+    const layers = this.#layer === undefined ? [] : [this.#layer];
     const seed = this.#harness.seed ?? randomInt(2 ** 31);
     const bench = new Bench({ harness: this.#harness, level, capabilities, layers, seed });
     const timeoutMs = this.#harness.timeoutMs ?? DEFAULT_TIMEOUT_MS;

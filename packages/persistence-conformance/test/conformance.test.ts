@@ -5,4 +5,4 @@ import { registerConformance } from "../src/index.ts";
 
 const data = mapData();
 
-registerConformance({ describe, it }, { name: "map", open: () => mapDriver({ data }) });
+registerConformance({ describe, it }, { name: "map", open: () => mapDriver({ data }), layers: true });

@@ -48,7 +48,7 @@ export const contract: readonly Law[] = [
     await store.close();
     let scoped: Store;
     {
-      await using inner = await createStore(await bench.raw(), { namespace: bench.namespace, layers: bench.layers });
+      await using inner = await createStore(await bench.raw(), { namespace: bench.namespace, layers: bench.layers() });
       scoped = inner;
     }
     await rejects(() => scoped.get("a"), "CLOSED", "`await using` closes the store at the end of its scope");

@@ -89,7 +89,7 @@ export const honesty: readonly Law[] = [
       must(answer.ok, "a commit whose conditions hold is applied", "ok", answer);
       equal(bench.text(await store.get("a")), "one", "a commit is seen afterwards");
     },
-    { needs: "commit" },
+    { needs: ["commit"] },
   ),
 
   driverLaw(
@@ -104,7 +104,7 @@ export const honesty: readonly Law[] = [
         "getMany answers in the order of the keys",
       );
     },
-    { needs: "getMany" },
+    { needs: ["getMany"] },
   ),
 
   driverLaw(
@@ -116,7 +116,7 @@ export const honesty: readonly Law[] = [
       must(answers?.length === 1 && "ok" in answers[0]!, "write answers each operation", "one answer", answers);
       equal(bench.text(await driver.get(bench.key("a"))), "one", "a bulk write is seen afterwards");
     },
-    { needs: "write" },
+    { needs: ["write"] },
   ),
 
   storeLaw(
@@ -135,7 +135,7 @@ export const honesty: readonly Law[] = [
         await stream.return?.();
       }
     },
-    { needs: "watch" },
+    { needs: ["watch"] },
   ),
 
   storeLaw(
@@ -147,7 +147,7 @@ export const honesty: readonly Law[] = [
       await session.keepAlive();
       await session.revoke();
     },
-    { needs: "session" },
+    { needs: ["session"] },
   ),
 
   driverLaw(
@@ -167,7 +167,7 @@ export const honesty: readonly Law[] = [
       const last = await next(drivers[0], 0n);
       must(last > above, "a raised fence holds for the other instance too", `above ${above}`, last);
     },
-    { needs: "fences" },
+    { needs: ["fences"] },
   ),
 ];
 

@@ -80,7 +80,7 @@ export const limits: readonly Law[] = [
       );
       equal(calls.length, sent, "a commit over the limit sends no request");
     },
-    { needs: "commit" },
+    { needs: ["commit"] },
   ),
 
   storeLaw("bad arguments are typed errors before any request", async (bench) => {

@@ -92,11 +92,13 @@ export const compareAndSet: readonly Law[] = [
     await deleteCurrent(bench);
   }),
   driverLaw("a delete under the current version removes the entry, and the key can be created anew", deleteCurrent, {
-    needs: "conditionalDelete",
+    needs: ["conditionalDelete"],
   }),
 
   storeLaw("a stale delete loses, learns the winner and changes nothing", deleteStale),
-  driverLaw("a stale delete loses, learns the winner and changes nothing", deleteStale, { needs: "conditionalDelete" }),
+  driverLaw("a stale delete loses, learns the winner and changes nothing", deleteStale, {
+    needs: ["conditionalDelete"],
+  }),
 
   law("a delete of a missing key succeeds unconditionally and conflicts under a version", async (bench) => {
     const { kv, key } = await start(bench);

@@ -43,7 +43,7 @@ export const races: readonly Law[] = [
 
   storeLaw("of an update and a delete under one version exactly one wins", updateAgainstDelete),
   driverLaw("of an update and a delete under one version exactly one wins", updateAgainstDelete, {
-    needs: "conditionalDelete",
+    needs: ["conditionalDelete"],
   }),
 
   law("increments by compare-and-set through two instances sum exactly", async (bench) => {

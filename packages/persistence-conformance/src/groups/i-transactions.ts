@@ -1,0 +1,303 @@
+import { type Store, StoreError, type Transaction, type WriteOp } from "@orbit/persistence";
+
+import { equal, must, rejects } from "../assert.ts";
+import { all, type Bench, range, turn } from "../bench.ts";
+import { type Law, storeLaw } from "../law.ts";
+import { won } from "../traits/outcomes.ts";
+
+type Prove = Law["prove"];
+
+/** Every law here needs `commit`; without it the refusal of all three forms is proved. */
+const commitLaw = (name: string, prove: Prove): Law => storeLaw(name, prove, { needs: ["commit"] });
+
+export const transactions: readonly Law[] = [
+  commitLaw("a commit of creates, updates and deletes applies all of them under new versions", async (bench) => {
+    const store = await bench.store();
+    const old = won(await store.put("update", bench.value("old"), "absent"), "a create of an absent key");
+    const gone = won(await store.put("delete", bench.value("old"), "absent"), "a create of an absent key");
+    const answer = await store.commit(
+      [{ key: "free", when: "absent" }],
+      [
+        put(bench, "create", "new", "absent"),
+        put(bench, "update", "new", { version: old }),
+        { type: "delete", key: "delete", when: { version: gone } },
+        put(bench, "any", "new", "always"),
+      ],
+    );
+    must(answer.ok, "a commit whose conditions hold is applied", "ok", answer);
+    equal(answer.versions.length, 4, "a commit returns one version an operation");
+    const found = await store.getMany(["create", "update", "delete", "any", "free"]);
+    equal(
+      found.map((entry) => bench.text(entry)),
+      ["new", "new", undefined, "new", undefined],
+      "all of it is applied",
+    );
+    equal(
+      found.map((entry) => entry?.version),
+      [...answer.versions, undefined],
+      "its versions are those that reads show",
+    );
+    const next = await store.put("create", bench.value("next"), { version: answer.versions[0] ?? old });
+    must(next.ok, "an update under a version that a commit returned wins", "ok", next);
+  }),
+
+  commitLaw("one condition that does not hold stops the whole commit and is reported", async (bench) => {
+    const store = await bench.store();
+    const stale = won(await store.put("taken", bench.value("one"), "absent"), "a create of an absent key");
+    const present = won(
+      await store.put("taken", bench.value("two"), { version: stale }),
+      "an update under the current version",
+    );
+    const bad: readonly [string, Parameters<Store["commit"]>[0], WriteOp[]][] = [
+      ["a check for absence", [{ key: "taken", when: "absent" }], []],
+      ["a check of a stale version", [{ key: "taken", when: { version: stale } }], []],
+      ["a check of a missing key", [{ key: "missing", when: { version: stale } }], []],
+      ["a create", [], [put(bench, "taken", "lost", "absent")]],
+      ["an update", [], [put(bench, "taken", "lost", { version: stale })]],
+      ["a delete", [], [{ type: "delete", key: "taken", when: { version: stale } }]],
+    ];
+    for (const [what, checks, ops] of bad) {
+      const answer = await store.commit(checks, [
+        put(bench, "x", "x", "absent"),
+        ...ops,
+        put(bench, "y", "y", "always"),
+      ]);
+      must(!answer.ok, `a commit with ${what} that does not hold is refused`, "conflicts", answer);
+      const key = checks[0]?.key ?? "taken";
+      const conflict = answer.conflicts.find((each) => each.key === key);
+      must(conflict !== undefined, `the conflict of ${what} is reported`, `a conflict of ${key}`, answer.conflicts);
+      const version = key === "taken" ? present : undefined;
+      equal(conflict.current?.version, version, `the conflict of ${what} carries the entry that won`);
+      const found = await store.getMany(["x", "y", "taken"]);
+      equal(
+        found.map((entry) => bench.text(entry)),
+        [undefined, undefined, "two"],
+        `after ${what} failed, nothing is applied`,
+      );
+      equal(found[2]?.version, present, `after ${what} failed, no version has changed`);
+    }
+  }),
+
+  commitLaw("a commit of checks alone answers whether they hold", async (bench) => {
+    const store = await bench.store();
+    const version = won(await store.put("a", bench.value("one"), "absent"), "a create of an absent key");
+    const holds = await store.commit(
+      [
+        { key: "a", when: { version } },
+        { key: "b", when: "absent" },
+      ],
+      [],
+    );
+    must(holds.ok, "checks that hold are confirmed", "ok", holds);
+    const fails = await store.commit(
+      [
+        { key: "a", when: "absent" },
+        { key: "b", when: "absent" },
+      ],
+      [],
+    );
+    must(!fails.ok, "checks that do not hold are refused", "conflicts", fails);
+    equal(
+      fails.conflicts.map(({ key }) => key),
+      ["a"],
+      "only the check that failed is reported",
+    );
+  }),
+
+  commitLaw("a key that stands twice in a commit is refused, and nothing is applied", async (bench) => {
+    const store = await bench.store();
+    const twice = (): Promise<unknown> =>
+      store.commit([{ key: "a", when: "absent" }], [put(bench, "a", "x", "absent"), put(bench, "b", "x", "always")]);
+    await rejects(twice, "INVALID_ARGUMENT", "each key stands once in a commit");
+    equal(await store.get("b"), undefined, "a refused commit applies nothing");
+  }),
+
+  commitLaw("two commits that each check what the other writes never both win", async (bench) => {
+    const [one, two] = [await bench.store(), await bench.store()];
+    let applied = 0;
+    const rounds = bench.rounds(20, 5);
+    for (let round = 0; round < rounds; round += 1) {
+      const [a, b] = [`a${round}`, `b${round}`];
+      const versionA = won(await one.put(a, bench.value("on call"), "absent"), "a create of an absent key");
+      const versionB = won(await two.put(b, bench.value("on call"), "absent"), "a create of an absent key");
+      const leave = async (store: Store, own: string, other: string, version: typeof versionA): Promise<boolean> => {
+        if (bench.random.number() < 0.5) await turn();
+        return (await store.commit([{ key: other, when: { version } }], [put(bench, own, "off", "always")])).ok;
+      };
+      const won1 = await Promise.all([leave(one, a, b, versionB), leave(two, b, a, versionA)]);
+      const winners = won1.filter(Boolean).length;
+      must(winners < 2, "no write skew: a check holds at the commit point", "at most one winner", winners);
+      applied += winners;
+    }
+    must(applied > 0, "commits that race do not always both lose", "at least one winner", applied);
+  }),
+
+  commitLaw("of 10 commits at once over the same keys exactly one wins, whole", async (bench) => {
+    const stores = [await bench.store(), await bench.store()];
+    const answers = await all(range(10), async (index) =>
+      stores[index % 2]?.commit(
+        [],
+        ["a", "b", "c"].map((key) => put(bench, key, `w${index}`, "absent")),
+      ),
+    );
+    const winners = range(10).filter((index) => answers[index]?.ok === true);
+    equal(winners.length, 1, "exactly one commit wins");
+    const found = await stores[0]?.getMany(["a", "b", "c"]);
+    const text = `w${winners[0]}`;
+    equal(
+      found?.map((entry) => bench.text(entry)),
+      [text, text, text],
+      "all keys are the winner's",
+    );
+  }),
+
+  commitLaw("commits and single writes keep out of each other's way", async (bench) => {
+    const [one, two] = [await bench.store(), await bench.store()];
+    await one.put("total", bench.value("0"), "absent");
+    const count = bench.rounds(20, 4);
+    const byCommit = async (): Promise<void> => {
+      for (let done = 0; done < count;) {
+        const entry = await one.get("total");
+        if (entry === undefined) throw new Error("the total is never deleted");
+        const next = put(bench, "total", `${Number(bench.text(entry)) + 1}`, { version: entry.version });
+        if ((await one.commit([], [next, put(bench, `log${done}`, "x", "always")])).ok) done += 1;
+      }
+    };
+    const byPut = async (): Promise<void> => {
+      for (let done = 0; done < count;) {
+        const entry = await two.get("total");
+        if (entry === undefined) throw new Error("the total is never deleted");
+        const next = bench.value(`${Number(bench.text(entry)) + 1}`);
+        if ((await two.put("total", next, { version: entry.version })).ok) done += 1;
+      }
+    };
+    await Promise.all([byCommit(), byPut()]);
+    equal(bench.text(await one.get("total")), `${2 * count}`, "no increment is lost");
+  }),
+
+  commitLaw("money moved between accounts by transactions is neither made nor lost, at any moment", async (bench) => {
+    const [one, two] = [await bench.store(), await bench.store()];
+    const accounts = ["a", "b", "c", "d"];
+    await all(accounts, (key) => one.put(key, bench.value("100"), "absent"));
+    const move = (store: Store, from: string, to: string): Promise<void> =>
+      store.transaction(async (tx) => {
+        const [left, right] = [await amount(bench, tx, from), await amount(bench, tx, to)];
+        tx.put(from, bench.value(`${left - 1}`));
+        tx.put(to, bench.value(`${right + 1}`));
+      });
+    const sum = (store: Store): Promise<number> =>
+      store.transaction(async (tx) => {
+        let total = 0;
+        for (const key of accounts) total += await amount(bench, tx, key);
+        return total;
+      });
+    let moving = true;
+    const mover = async (store: Store, shift: number): Promise<void> => {
+      for (let round = 0; round < bench.rounds(16, 4); round += 1) {
+        const from = accounts[(round + shift) % 4] ?? "a";
+        const to = accounts[(round + shift + 1 + (round % 3)) % 4] ?? "b";
+        await patiently(() => move(store, from, to));
+      }
+    };
+    const audit = async (): Promise<void> => {
+      while (moving) {
+        equal(await patiently(() => sum(two)), 400, "a transaction that reads all accounts sees one moment");
+        await turn();
+      }
+    };
+    await Promise.all([Promise.all([mover(one, 0), mover(two, 2)]).finally(() => (moving = false)), audit()]);
+    equal(await sum(one), 400, "the sum stays what it was");
+  }),
+
+  commitLaw("a transaction reads its own writes, and nobody else does before it commits", async (bench) => {
+    const store = await bench.store();
+    await store.put("b", bench.value("old"), "absent");
+    await using tx = await store.begin();
+    tx.put("a", bench.value("new"));
+    tx.delete("b");
+    equal(text(bench, await tx.get("a")), "new", "a transaction reads its own write");
+    equal(await tx.get("b"), undefined, "a transaction reads its own delete");
+    equal(await store.get("a"), undefined, "nobody else reads it before the commit");
+    await tx.commit();
+    equal(bench.text(await store.get("a")), "new", "after the commit it is there");
+    equal(await store.get("b"), undefined, "after the commit the delete is there");
+    await rejects(() => tx.get("a"), "CLOSED", "a committed transaction has ended");
+  }),
+
+  commitLaw("a transaction that is rolled back, left or fails writes nothing", async (bench) => {
+    const store = await bench.store();
+    const rolled = await store.begin();
+    rolled.put("a", bench.value("x"));
+    rolled.rollback();
+    rolled.rollback();
+    await rejects(() => rolled.commit(), "CLOSED", "a transaction that was rolled back has ended");
+    {
+      await using left = await store.begin();
+      left.put("b", bench.value("x"));
+    }
+    const failed = store.transaction(async (tx) => {
+      tx.put("c", bench.value("x"));
+      throw new RangeError("the work failed");
+    });
+    const error: unknown = await failed.catch((cause: unknown) => cause);
+    must(error instanceof RangeError, "an error of the work reaches the caller as it is", "a RangeError", error);
+    const found = await store.getMany(["a", "b", "c"]);
+    equal(found, [undefined, undefined, undefined], "none of their writes is there");
+  }),
+
+  commitLaw("a transaction whose reads have changed is refused with CONFLICT and writes nothing", async (bench) => {
+    const [store, other] = [await bench.store(), await bench.store()];
+    await store.put("read", bench.value("one"), "absent");
+    for (const [what, change] of [
+      ["changed", () => other.put("read", bench.value("two"), "always")],
+      ["deleted", () => other.delete("read", "always")],
+      ["created", () => other.put("read", bench.value("three"), "absent")],
+    ] as const) {
+      await using tx = await store.begin();
+      await tx.get("read");
+      await change();
+      tx.put("a", bench.value("x"));
+      await rejects(() => tx.commit(), "CONFLICT", `a commit after a key that was read was ${what} is refused`);
+      equal(await store.get("a"), undefined, "a refused transaction writes nothing");
+    }
+  }),
+
+  commitLaw("increments by transactions through two instances sum exactly", async (bench) => {
+    const stores = [await bench.store(), await bench.store()];
+    const [workers, increments] = [4, bench.rounds(10, 2)];
+    await all(range(workers), async (worker) => {
+      const store = stores[worker % 2];
+      for (let round = 0; round < increments; round += 1) {
+        const work = async (tx: Transaction): Promise<void> => {
+          const found = await tx.get("counter");
+          tx.put("counter", bench.value(`${Number(text(bench, found) ?? "0") + 1}`));
+        };
+        await patiently(async () => store?.transaction(work));
+      }
+    });
+    equal(bench.text(await stores[0]?.get("counter")), `${workers * increments}`, "no increment is lost");
+  }),
+];
+
+function put(bench: Bench, key: string, value: string, when: Extract<WriteOp, { type: "put" }>["when"]): WriteOp {
+  return { type: "put", key, value: bench.value(value), when };
+}
+
+async function amount(bench: Bench, tx: Transaction, key: string): Promise<number> {
+  return Number(text(bench, await tx.get(key)));
+}
+
+function text(bench: Bench, value: Uint8Array | undefined): string | undefined {
+  return value === undefined ? undefined : bench.text({ value });
+}
+
+/** A transaction gives up with CONFLICT after many lost races; that is no fault of the driver. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!StoreError.is(error) || error.code !== "CONFLICT") throw error;
+    }
+  }
+}
