@@ -57,7 +57,7 @@ const steps: ReadonlyMap<string, () => Promise<Outcome>> = new Map([
   ["format", () => run("oxfmt", ["--check", "."])],
   ["lint", () => run("oxlint", ["--type-aware", "--deny-warnings", "--report-unused-disable-directives"])],
   ["types", () => run("tsc", ["-b"])],
-  ["unused", () => inTurn(["knip"], ["sherif"])],
+  ["unused", () => inTurn(["knip", "--no-config-hints"], ["sherif"])],
   ["tests", tests],
   ["api", () => task("api:check")],
   ["package", () => task("package:check")],
