@@ -201,7 +201,7 @@ class BtreeDriver implements StoreDriver {
 
   async #read<T>(read: (environment: Environment) => T): Promise<T> {
     const environment = this.#live;
-    if (environment.ready !== undefined) await environment.ready;
+    for (let ready = environment.ready; ready !== undefined; ready = environment.ready) await ready;
     try {
       return read(environment);
     } catch (cause) {

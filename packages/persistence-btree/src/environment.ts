@@ -76,14 +76,16 @@ export class Environment {
     if (await checkDataFile(path)) await lookFirst(path, openLmdb);
     else checkRoom(path);
     const root = openLmdb(path, { mapSize });
+    let claimed: Claim | undefined;
     try {
-      const claimed = await root.transaction(() =>
+      claimed = await root.transaction(() =>
         claim(root, path, runtime.now(), () => runtime.random.fill(new Uint8Array(16))),
       );
       const environment = new Environment(path, mapSize, openLmdb, runtime, root, claimed);
       await syncDirectories(toSync);
       return environment;
     } catch (cause) {
+      if (claimed !== undefined) await giveUp(root);
       await root.close();
       throw toStoreError(await commitCause(cause));
     }
@@ -306,6 +308,14 @@ async function lookFirst(path: string, openLmdb: OpenLmdb): Promise<void> {
     throw toStoreError(cause);
   } finally {
     await root.close();
+  }
+}
+
+async function giveUp(root: LmdbRoot): Promise<void> {
+  try {
+    await root.transaction(() => release(root));
+  } catch {
+    // What made opening fail stands in the way of this too. The record names this process: it is void once this ends.
   }
 }
 

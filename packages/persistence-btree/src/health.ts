@@ -9,7 +9,7 @@ const DEGRADED_FROM = 0.9;
 /** Reads from the database and asks the disk. Throws where even that fails. */
 export async function checkHealth(environment: Environment): Promise<Health> {
   const start = environment.now();
-  await environment.ready;
+  for (let ready = environment.ready; ready !== undefined; ready = environment.ready) await ready;
   const { entries, bytes } = environment.count();
   const latencyMs = environment.now() - start;
   const { freeBytes, totalBytes } = diskSpace(environment.path);

@@ -23,14 +23,15 @@ export function sameProcess(a: ProcessIdentity, b: ProcessIdentity): boolean {
 }
 
 /**
- * Whether a process still runs. One in another pid namespace can't be looked up; `lockedPids` then tells: LMDB holds a
- * file lock for the pid of each process that has the directory open, which the system drops when it dies.
+ * Whether a process still runs. Where the system can't tell, as for a process in another pid namespace, `lockedPids`
+ * does: LMDB holds a file lock for the pid of each process that has the directory open, which ends with the process.
  */
 export function isAlive(other: ProcessIdentity, self: ProcessIdentity, lockedPids: () => ReadonlySet<number>): boolean {
   if (other.boot !== self.boot) return false;
   if (other.namespace !== self.namespace) return lockedPids().has(other.pid);
   if (other.started !== "") return startedAt(other.pid) === other.started;
-  return isRunning(other.pid);
+  // Its pid may belong to another process by now, after a reboot for example.
+  return isRunning(other.pid) && lockedPids().has(other.pid);
 }
 
 function isRunning(pid: number): boolean {

@@ -51,6 +51,7 @@ describe("one process at a time", () => {
     ["of another boot", { boot: "another", pid: 1 }],
     ["whose pid another process has now", { pid: process.ppid, started: "1" }],
     ["whose pid nobody has", { pid: 4_194_303 }],
+    ["with no start time whose pid is another process", { started: "", pid: process.ppid }],
     ["of another container that is gone", { namespace: "pid:[1]", pid: 4_194_303 }],
   ])("the record of an owner %s is void", async (_, stale) => {
     const path = tempDirectory();
@@ -65,13 +66,15 @@ describe("one process at a time", () => {
     await driver.close();
   });
 
-  test.runIf(process.platform === "linux")("the pid of another container is judged by LMDB's own locks", async () => {
+  test.each([
+    ["of another container", { namespace: "pid:[1]" }],
+    ["of a system without start times", { started: "" }],
+  ])("the pid %s is judged by LMDB's own locks", async (_, unknown) => {
     const path = tempDirectory();
     const holder = childOfTest("holder.ts", [path]);
     expect(await holder.line()).toBe("open");
-    // As the holder would look from within another container.
-    await rewriteOwner(path, { namespace: "pid:[1]" });
-    await expect(openBtree(path)).rejects.toThrow(`process ${holder.pid} of another container`);
+    await rewriteOwner(path, unknown);
+    await expect(openBtree(path)).rejects.toThrow(`process ${holder.pid}`);
     await holder.kill("SIGKILL");
     const driver = await openBtree(path);
     expect(await driver.get(`held by ${holder.pid}`)).toBeDefined();
