@@ -79,6 +79,7 @@ export {
 } from "./orbit/reference.ts";
 export { namespacesOf } from "./sweeper/namespaces.ts";
 export { startSweeper, type Sweeper, type SweeperOptions } from "./sweeper/sweeper.ts";
+export { countTombstones, type TombstoneCount } from "./sweeper/tombstones.ts";
 export {
   configBuilder,
   type ConfigBuilder,

@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { createStore, directory, membership, remoteHolder, stringKey } from "../src/index.ts";
+import { countTombstones, createStore, directory, membership, remoteHolder, stringKey } from "../src/index.ts";
 import { manualClock, mapDriver } from "../src/testing/index.ts";
 
 const reference = { type: "Robot", key: stringKey("bob") };
@@ -67,4 +67,6 @@ test("a listing goes on after an addressable, also after one that has no lease a
   await leases.release(second);
   expect(await after(1)).toEqual(references.slice(2));
   expect(await after(3)).toEqual([]);
+  expect(await countTombstones(store)).toEqual({ records: 5, tombstones: 1, complete: true });
+  expect(await countTombstones(store, { budget: 3 })).toMatchObject({ records: 3, complete: false });
 });
