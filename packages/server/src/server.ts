@@ -70,6 +70,8 @@ export class OrbitServer implements AsyncDisposable {
   #node: ServerNode | undefined;
   #address: ServerAddress | undefined;
   #starting: Promise<void> | undefined;
+  /** The start itself, without what follows where it fails. */
+  #opening: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
 
   private constructor(init: ServerInit) {
@@ -99,10 +101,13 @@ export class OrbitServer implements AsyncDisposable {
     if (this.#stopping !== undefined) {
       return Promise.reject(new StoreError("CLOSED", "the server was stopped: build a new one"));
     }
-    this.#starting ??= this.#start().catch(async (error: unknown) => {
-      await this.stop();
-      throw error;
-    });
+    if (this.#starting === undefined) {
+      this.#opening = this.#start();
+      this.#starting = this.#opening.catch(async (error: unknown) => {
+        await this.stop();
+        throw error;
+      });
+    }
     return this.#starting;
   }
 
@@ -234,6 +239,8 @@ export class OrbitServer implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
+    // Its failure is told to whoever started.
+    await this.#opening?.catch(() => undefined);
     const deadline = systemClock.now() + this.options.drainTimeoutMs;
     this.#draining.abort(new ConnectError(STOPPING, Code.Unavailable));
     this.#readiness.monitor?.drain();

@@ -273,6 +273,21 @@ describe("starting", () => {
     await expect(OrbitServer.builder().build()).rejects.toThrow("withPersistence");
   });
 
+  test("a stop while starting lets the start finish, and closes all", async () => {
+    await using served = await serve();
+    const { options, persistenceRegistry } = served.server;
+    expect([options.nodeId, persistenceRegistry.names()]).toEqual(["server-1", ["main"]]);
+    const object = { providers: { a: { provider: mapProvider(async () => healthy) } } };
+    const server = await OrbitServer.builder()
+      .withPersistence({ object })
+      .withOptions({ logLevel: "silent", port: 0, adminPort: 0 })
+      .build();
+    const starting = server.start();
+    await Promise.all([starting, server.stop()]);
+    expect(() => server.address).toThrow("CLOSED");
+    await expect(server.persistenceRegistry.store("a")).rejects.toThrow("CLOSED");
+  });
+
   test("stores without a default for each part are refused", async () => {
     const provider = mapProvider(async () => healthy);
     const object = { providers: { a: { provider }, b: { provider } } };
