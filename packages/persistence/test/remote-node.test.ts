@@ -70,3 +70,12 @@ test("a listing goes on after an addressable, also after one that has no lease a
   expect(await countTombstones(store)).toEqual({ records: 5, tombstones: 1, complete: true });
   expect(await countTombstones(store, { budget: 3 })).toMatchObject({ records: 3, complete: false });
 });
+
+test("leaving is no loss", async () => {
+  const clock = manualClock();
+  await using store = await createStore(mapDriver({ clock }), { clock });
+  const session = await membership(store).join({ id: "n1" });
+  await session.leave();
+  expect(session.isLive()).toBe(false);
+  expect(events).toEqual(["joined", "left"]);
+});

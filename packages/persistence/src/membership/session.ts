@@ -31,6 +31,7 @@ export class StoreNodeSession implements NodeSession {
   readonly #belief: Belief;
   #info: NodeInfo;
   #beat: Cancel | undefined;
+  #isLeaving = false;
   #leaving: Promise<void> | undefined;
 
   constructor(init: SessionInit) {
@@ -76,15 +77,21 @@ export class StoreNodeSession implements NodeSession {
   }
 
   leave(options?: CallOptions): Promise<void> {
-    this.#leaving ??= (async () => {
+    if (this.#leaving === undefined) {
+      // The belief ends on purpose, before the request: nothing is lost.
+      this.#isLeaving = true;
       this.#belief.end();
-      await this.#init.leave(this, options);
-    })();
+      this.#leaving = this.#endRecord(options);
+    }
     return this.#leaving;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.leave();
+  }
+
+  async #endRecord(options: CallOptions | undefined): Promise<void> {
+    await this.#init.leave(this, options);
   }
 
   #beliefMs(): number {
@@ -101,7 +108,7 @@ export class StoreNodeSession implements NodeSession {
 
   #ended(): void {
     this.#beat?.();
-    if (this.#leaving !== undefined) return;
+    if (this.#isLeaving) return;
     const event: MembershipEvent = { type: "lost", provider: this.#init.provider, node: this.#info.nodeId };
     membershipChannel.publish(event);
   }
