@@ -180,9 +180,10 @@ export class OrbitServer implements AsyncDisposable {
     let ready = true;
     monitor.onChange(() => {
       const { current } = monitor;
-      if (current.ready === ready) return;
+      if (current.ready === ready || current.draining) return;
       ready = current.ready;
-      this.#log[ready || current.draining ? "info" : "warn"]({ ...current }, ready ? "ready" : "not ready");
+      const stores = Object.entries(current.stores).map(([name, { status, cause }]) => [name, cause ?? status]);
+      this.#log[ready ? "info" : "warn"]({ stores: Object.fromEntries(stores) }, ready ? "ready" : "not ready");
     });
     monitor.start();
     this.#closers.push(() => monitor.stop());
