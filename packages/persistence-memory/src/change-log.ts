@@ -56,6 +56,15 @@ export class ChangeLog {
     this.wake();
   }
 
+  /** Gives all cursors up: whoever resumes is told to read its range anew. */
+  reset(): void {
+    this.#first = this.last + 2;
+    this.#changes = [];
+    this.#start = 0;
+    this.#bytes = 0;
+    this.wake();
+  }
+
   /** Returns the change of a number; `undefined` where it was dropped or has not happened. */
   at(number: number): Logged | undefined {
     return number < this.#first ? undefined : this.#changes[this.#start + number - this.#first];

@@ -48,6 +48,8 @@ export class Data implements MemoryData {
   readonly versions: Versions;
   readonly log: ChangeLog;
   readonly fences: Fences;
+  /** Whether a backup is kept of it; there can be one. */
+  backedUp = false;
   readonly #expiry = new Expiry<string | SessionState>();
   readonly #sessions = new Map<string, SessionState>();
   #users = 0;
@@ -110,8 +112,9 @@ export class Data implements MemoryData {
     this.table.set(key, { value: pack(value), version, writtenAt: this.#stamp(), life });
   }
 
-  /** Forgets all entries and sessions; their versions and cursors stay used. */
+  /** Forgets all entries and sessions; their versions stay used, and watches begin anew. */
   clear(): void {
+    this.log.reset();
     this.#sessions.clear();
     this.#expiry.clear();
     this.table.clear();

@@ -4,6 +4,7 @@ import { manualClock } from "@orbit/persistence/testing";
 import { beforeEach, expect, test } from "vitest";
 
 import { COMPRESSIONS } from "../src/backup/codecs.ts";
+import { checkEnd, encodeEnd } from "../src/backup/format.ts";
 import { BackupBench, PATH } from "./backup-bench.ts";
 import { failure, FakeDisk } from "./fake-disk.ts";
 import { bytes, contentOf } from "./helpers.ts";
@@ -22,7 +23,7 @@ test("the previous backup is kept, and used when the newer one is damaged, which
   const driver = await bench.opened();
   expect(await contentOf(driver)).toEqual({ k: "old" });
   expect(bench.events).toMatchObject([
-    { type: "refused", path: PATH, reason: expect.stringContaining("checksum") },
+    { type: "refused", path: PATH, reason: "a block does not match its checksum" },
     { type: "restored", path: `${PATH}.previous`, entries: 1 },
   ]);
   expect(await driver.health()).toMatchObject({
@@ -207,4 +208,42 @@ test("a rename that fails between the two leaves the previous backup, and the ne
   expect(bench.disk.names.has(PATH)).toBe(true);
   expect(bench.disk.bytesOf(`${PATH}.previous`)).toEqual(saved);
   await driver.close();
+});
+
+test("a store that lost its lock writes nothing more, and says so", async () => {
+  const driver = await bench.opened();
+  await driver.put("k", bytes("saved"), "absent");
+  await bench.clock.advance(1000);
+  await driver.put("k", bytes("unsaved"), "always");
+  const other = Buffer.from("the lock of another process");
+  bench.disk.put(`${PATH}.lock`, other);
+  const before = bench.disk.bytesOf(PATH);
+  const touched: string[] = [];
+  bench.disk.fault = (operation, path) => {
+    if (operation !== "read" && !path.endsWith(".lock")) touched.push(`${operation} ${path}`);
+    return undefined;
+  };
+  await bench.clock.advance(1000);
+  expect(await driver.health()).toMatchObject({ status: "degraded", cause: expect.stringContaining("no longer ours") });
+  await expect(driver.nextFence?.(0n)).rejects.toMatchObject({ code: "CONFLICT" });
+  await expect(driver.close()).rejects.toMatchObject({ code: "CONFLICT" });
+  expect(touched).toEqual([]);
+  expect(bench.disk.bytesOf(PATH)).toEqual(before);
+  expect(bench.disk.bytesOf(`${PATH}.lock`)).toEqual(other);
+});
+
+test("a store that loses its lock while it restores does not open", async () => {
+  await bench.twoBackups();
+  bench.disk.fault = (operation, path) => {
+    if (operation === "read" && path === PATH) bench.disk.put(`${PATH}.lock`, Buffer.from("another"));
+    return undefined;
+  };
+  await expect(bench.make().open()).rejects.toMatchObject({ code: "CONFLICT" });
+});
+
+test("a backup whose count of entries is not that of its entries is damaged", () => {
+  const end = encodeEnd(3, 7);
+  expect(() => checkEnd(end, 3, 7)).not.toThrow();
+  expect(() => checkEnd(end, 2, 7)).toThrow(/holds 2 entries and says 3/);
+  expect(() => checkEnd(end, 3, 8)).toThrow(/checksum/);
 });

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 
+import type { Resync } from "@orbit/persistence/driver";
 import { beforeEach, expect, test } from "vitest";
 
 import { COMPRESSIONS } from "../src/backup/codecs.ts";
@@ -139,6 +140,32 @@ test("data that others have written to already is not restored over", async () =
   const driver = memory({ diskBackup: { path: PATH } }, { data, files: bench.disk });
   await expect(driver.open()).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   expect(data.entries).toBe(1);
+});
+
+test("data has one backup at most", async () => {
+  const data = memoryData({ clock: bench.clock });
+  const make = (path: string) => memory({ diskBackup: { path } }, { data, files: bench.disk });
+  const first = make("/data/one");
+  await first.open();
+  await expect(make("/data/two").open()).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  await first.close();
+  const second = make("/data/two");
+  await second.open();
+  await second.close();
+});
+
+test("a watch that resumes after a restore is told to read anew", async () => {
+  const data = memoryData({ clock: bench.clock });
+  const driver = memory({ diskBackup: { path: PATH } }, { data, files: bench.disk });
+  await driver.open();
+  const start: unknown = (await driver.watch?.({ prefix: "" })[Symbol.asyncIterator]().next())?.value;
+  await driver.put("k", bytes("1"), "absent");
+  await driver.close();
+  await driver.open();
+  const { cursor: from } = start as Resync;
+  const resumed = driver.watch?.({ prefix: "", from })[Symbol.asyncIterator]();
+  expect((await resumed?.next())?.value).toMatchObject({ type: "resync" });
+  await driver.close();
 });
 
 test("opening and closing are idempotent, also at once", async () => {

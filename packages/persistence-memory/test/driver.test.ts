@@ -166,13 +166,15 @@ test("health is degraded from 90 % on, by entries or by bytes, with the figures"
   expect(await memoryBound.health()).toMatchObject({ status: "degraded", cause: "90 of 100 bytes are in use" });
 });
 
-test("a full store still opens, reads and deletes", async () => {
+test("a store over its limits still opens, reads, overwrites and deletes", async () => {
   const data = memoryData();
   const first = await createStore(memory({ maxEntries: 20 }, { data }));
-  await first.put("k", bytes("1"), "absent");
-  const second = await createStore(memory({ maxEntries: 1 }, { data }));
+  for (const key of ["k", "l", "m"]) await first.put(key, bytes("1"), "absent");
+  const second = await createStore(memory({ maxEntries: 1, memoryLimit: 10 }, { data }));
   expect(textOf(await second.get("k"))).toBe("1");
-  await expect(second.put("l", bytes("1"), "absent")).rejects.toMatchObject({ code: "FULL" });
+  await expect(second.put("n", bytes("1"), "absent")).rejects.toMatchObject({ code: "FULL" });
+  await expect(second.put("k", bytes("longer"), "always")).rejects.toMatchObject({ code: "FULL" });
+  expect(await second.put("k", bytes("2"), "always")).toMatchObject({ ok: true });
   expect(await second.delete("k", "always")).toEqual({ ok: true });
   await Promise.all([first.close(), second.close()]);
 });
@@ -186,9 +188,10 @@ test("a scan gives each entry that stays once, while others come and go", async 
   for await (const page of driver.scan({ prefix: "k" })) {
     seen.push(...page.map((entry) => entry.key));
     sizes.push(page.length);
-    // Before, at and after where the scan stands.
+    // Before, at (every other time) and after where the scan stands.
     const last = seen.length;
-    for (const at of [last - 600, last - 1, last + 10]) await driver.delete(name(at), "always");
+    const gone = [last - 600, last + 10, ...(sizes.length % 2 === 0 ? [last - 1] : [])];
+    for (const at of gone) await driver.delete(name(at), "always");
     for (const at of [last - 500, last + 20]) await driver.put(`${name(at)}x`, bytes("new"), "absent");
   }
   const stable = Array.from({ length: 5000 }, (_, at) => name(at)).filter(

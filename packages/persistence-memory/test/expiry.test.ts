@@ -1,5 +1,5 @@
 import type { StoreDriver } from "@orbit/persistence/driver";
-import { manualClock, type ManualClock } from "@orbit/persistence/testing";
+import { manualClock, type ManualClock, seededRandom } from "@orbit/persistence/testing";
 import { beforeEach, expect, test } from "vitest";
 
 import { memory, memoryData, type MemoryData } from "../src/index.ts";
@@ -62,11 +62,8 @@ test("expired entries leave memory although nobody asks for them", async () => {
 
 test("renewals and replacements of any pattern end each entry at its own time", async () => {
   const ends = new Map<string, number>();
-  let state = 7;
-  const random = (below: number): number => {
-    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
-    return state % below;
-  };
+  const source = seededRandom(7);
+  const random = (below: number): number => Math.floor(source.number() * below);
   for (let step = 0; step < 20_000; step += 1) {
     const key = `k${random(50)}`;
     const ttlMs = random(4) === 0 ? undefined : 1 + random(200);

@@ -104,6 +104,35 @@ test("of many that take over the same dead lock at once, one holds it", async ()
   }
 });
 
+test("one that comes late to a dead lock leaves alone the one that has taken it over meanwhile", async () => {
+  running.set(9, "boot/9");
+  await take(9);
+  running.delete(9);
+  let arrive = (): void => undefined;
+  const arrived = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  let answer = (): void => undefined;
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const late: Host = {
+    ...host(2),
+    async startOf(pid) {
+      if (pid !== 9) return running.get(pid);
+      arrive();
+      await answered;
+      return undefined;
+    },
+  };
+  const second = Lock.take(disk, PATH, late, systemRandom);
+  await arrived;
+  const first = await take(1);
+  answer();
+  await expect(second).rejects.toMatchObject({ code: "CONFLICT", message: expect.stringContaining("process 1,") });
+  await expect(first.check()).resolves.toBeUndefined();
+});
+
 test("a lock that can't be made is a typed error, and leaves nothing behind", async () => {
   disk.fault = (operation) => (operation === "write" ? failure("ENOSPC") : undefined);
   await expect(take(1)).rejects.toMatchObject({ code: "FULL" });

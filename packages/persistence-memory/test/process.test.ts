@@ -121,6 +121,10 @@ test("a path that can't hold a backup is a typed error at open, and nothing is w
     code: "INVALID_CONFIG",
     message: expect.stringContaining("directory"),
   });
+  await expect(open("/dev/null")).rejects.toMatchObject({
+    code: "INVALID_CONFIG",
+    message: expect.stringContaining("device"),
+  });
   await expect(open(join(folder, "missing", "backup"))).rejects.toMatchObject({
     code: "INVALID_CONFIG",
     message: expect.stringContaining("create it"),

@@ -78,10 +78,11 @@ export class Backup {
 
   /** Takes the lock and restores. Throws, with the lock given back and the data empty, where it can't do both. */
   async open(): Promise<void> {
-    if (this.#data.table.size > 0) {
-      const reason = "disk_backup: the data shared with other drivers holds entries already: open this driver first";
-      throw new StoreError("INVALID_ARGUMENT", reason);
+    if (this.#data.backedUp || this.#data.table.size > 0) {
+      const found = this.#data.backedUp ? "has a backup already" : "holds entries already: open this driver first";
+      throw new StoreError("INVALID_ARGUMENT", `disk_backup: the data that is shared with other drivers ${found}`);
     }
+    this.#data.backedUp = true;
     try {
       await this.#checkPath();
       // Where the library for it is missing, that is told now and not at the first backup.
@@ -99,6 +100,7 @@ export class Backup {
       this.#arm();
     } catch (error) {
       this.#data.clear();
+      this.#data.backedUp = false;
       await this.#unlock();
       throw toStoreError(error, `opening the backup ${this.path}`);
     }
@@ -116,19 +118,23 @@ export class Backup {
     } finally {
       this.#data.fences.detach();
       this.#data.clear();
+      this.#data.backedUp = false;
       await this.#unlock();
     }
   }
 
   async #checkPath(): Promise<void> {
     await this.#files.kind(dirname(this.path));
+    let kind: string;
     try {
-      if ((await this.#files.kind(this.path)) === "file") return;
+      kind = await this.#files.kind(this.path);
     } catch (error) {
       if (codeOf(error) === "ENOENT") return;
       throw error;
     }
-    throw new StoreError("INVALID_CONFIG", `disk_backup: ${this.path} is a directory: name a file`);
+    if (kind === "file") return;
+    const found = kind === "directory" ? "a directory" : "a device or pipe";
+    throw new StoreError("INVALID_CONFIG", `disk_backup: ${this.path} is ${found}: name a regular file`);
   }
 
   async #restore(): Promise<(Restored & { readonly path: string }) | undefined> {

@@ -23,7 +23,7 @@ export interface Files {
   unlink(path: string): Promise<void>;
   /** Returns when renames in this directory are on the disk. */
   syncDirectory(path: string): Promise<void>;
-  kind(path: string): Promise<"file" | "directory">;
+  kind(path: string): Promise<"file" | "directory" | "other">;
 }
 
 /** The real file system. */
@@ -53,7 +53,11 @@ export const nodeFiles: Files = {
       await handle.close();
     }
   },
-  kind: async (path) => ((await fs.stat(path)).isDirectory() ? "directory" : "file"),
+  async kind(path) {
+    const found = await fs.stat(path);
+    if (found.isDirectory()) return "directory";
+    return found.isFile() ? "file" : "other";
+  },
 };
 
 /** Writes all of `bytes`. */
