@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, "..", "..");
 const source = join(root, "integration", "grpc-go");
 const program = join(root, "node_modules", ".cache", "orbit", "grpc-go");
 
-const MISSING_GO = `Go is missing: install Go 1.26 or later, as with "apt-get install golang" or from go.dev/dl.`;
+const MISSING_GO = `Go is missing: install Go 1.26 or later from https://go.dev/dl.`;
 
 /** One line of the program: which step it is at, and what it saw there. */
 export interface Line {
