@@ -1,10 +1,8 @@
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
-
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 
 import { compose, defineLayer, type StoreDriver, wrapDriver } from "../src/driver.ts";
 import { decodeEnvelope, encodeEnvelope } from "../src/envelope/envelope.ts";
-import { type Change, createStore, type Cursor, type HealthMessage, StoreError, type Version } from "../src/index.ts";
+import { type Change, createStore, type Cursor, type Version } from "../src/index.ts";
 import { manualClock, mapData, mapDriver } from "../src/testing/index.ts";
 import { bytes, collect, endOf, failure, fullDriver, gate, hang, recorded, text, unavailable } from "./support.ts";
 
@@ -208,6 +206,17 @@ test("a watch tells changes by the user's keys, and may be quiet for longer than
   expect(await endOf(stream.next(), clock, 3_600_000)).toBeUndefined();
 });
 
+test("a watch that can't name a deleted key, because it was hashed, asks to read anew", async () => {
+  const cursor = "5" as Cursor;
+  const data = mapData();
+  await (await createStore(mapDriver({ data }))).put("k".repeat(2_000), bytes("v"), "absent");
+  const [key = ""] = data.slots.keys();
+  const store = await createStore(fullDriver({ changes: [{ type: "delete", key, cursor }] }));
+  const stream = store.watch({ prefix: "k" })[Symbol.asyncIterator]();
+  await stream.next();
+  expect((await stream.next()).value).toEqual({ type: "resync", cursor });
+});
+
 test("a watch ends with the caller's deadline", async () => {
   const clock = manualClock();
   const store = await createStore(fullDriver({ clock }), { clock });
@@ -285,87 +294,6 @@ test("stored bytes that are no envelope, or that no layer has opened, are refuse
   const encryption = { keyId: "k1", iv: new Uint8Array(12), tag: new Uint8Array(16) };
   data.slots.set(key, { ...slot, value: encodeEnvelope({ ...envelope, encryption }) });
   expect(await failure(store.get("k"))).toMatchObject({ code: "DENIED" });
-});
-
-test("metrics count and time calls by kind, errors among them", async () => {
-  const clock = manualClock();
-  const inner = mapDriver({ clock });
-  const driver: StoreDriver = { ...inner };
-  const store = await createStore(driver, { clock });
-  expect(store.metrics()).toEqual({
-    read_operations: 0,
-    write_operations: 0,
-    delete_operations: 0,
-    read_latency_avg: 0,
-    write_latency_avg: 0,
-    delete_latency_avg: 0,
-    error_count: 0,
-    cache_hits: 0,
-    cache_misses: 0,
-  });
-  const slow = <T>(ms: number, call: () => Promise<T>): Promise<T> =>
-    new Promise((resolve) => clock.after(ms, () => resolve(call())));
-  driver.get = (key) => slow(10, () => inner.get(key));
-  driver.put = (key, value, when) => slow(30, () => inner.put(key, value, when));
-  driver.delete = (key, when) => slow(7, () => inner.delete(key, when));
-  const all = Promise.all([store.get("a"), store.put("b", bytes("b"), "always"), store.delete("c", "always")]);
-  await clock.advance(30);
-  await all;
-  driver.get = async () => {
-    throw unavailable("none");
-  };
-  await failure(store.get("a"));
-  expect(store.metrics()).toMatchObject({
-    read_operations: 2,
-    write_operations: 1,
-    delete_operations: 1,
-    read_latency_avg: 5,
-    write_latency_avg: 30,
-    delete_latency_avg: 7,
-    error_count: 1,
-  });
-});
-
-test("periodic health is remembered, published, and stops with the store", async () => {
-  const clock = manualClock();
-  const driver = mapDriver({ clock });
-  const messages: HealthMessage[] = [];
-  const note = (message: unknown): void => void messages.push(message as HealthMessage);
-  subscribe("orbit.health", note);
-  onTestFinished(() => void unsubscribe("orbit.health", note));
-  const answers = [
-    async () => ({ status: "healthy", latencyMs: 1 }) as const,
-    async () => {
-      throw new StoreError("UNAVAILABLE", "the line is down");
-    },
-    hang,
-  ];
-  let asked = 0;
-  driver.health = () => answers[asked++ % 3]!();
-  const store = await createStore(driver, { clock, healthCheckIntervalMs: 100 });
-  expect(store.lastHealth).toBeUndefined();
-  await clock.advance(0);
-  expect(store.lastHealth).toEqual({ status: "healthy", latencyMs: 1 });
-  await clock.advance(100);
-  expect(store.lastHealth).toMatchObject({ status: "unhealthy", cause: expect.stringContaining("the line is down") });
-  await clock.advance(200);
-  expect(store.lastHealth).toMatchObject({
-    status: "unhealthy",
-    cause: expect.stringContaining("TIMEOUT"),
-    latencyMs: 100,
-  });
-  expect(messages.map(({ health }) => health.status)).toEqual(["healthy", "unhealthy", "unhealthy"]);
-  await store.close();
-  await clock.advance(1_000);
-  expect(asked).toBe(3);
-});
-
-test("without an interval nobody asks for health but the caller", async () => {
-  const { driver, calls } = recorded(mapDriver());
-  const store = await createStore(driver);
-  expect(calls.some(({ operation }) => operation === "health")).toBe(false);
-  expect(await store.health()).toEqual({ status: "healthy", latencyMs: 0 });
-  expect(store.lastHealth).toBeUndefined();
 });
 
 test("optional methods appear through every layer exactly where the driver has them", () => {
