@@ -9,5 +9,13 @@ for (const preset of [undefined, objectStore, etcdLike, redisLike]) {
   const data = memoryData({ clock });
   const driver = () => memory({}, { data });
   const open = () => (preset === undefined ? driver() : simulate(driver(), preset, { clock }));
-  registerConformance({ describe, it }, { name: preset?.name ?? "memory", open, clock });
+  registerConformance(
+    { describe, it },
+    {
+      name: preset?.name ?? "memory",
+      open,
+      clock,
+      layers: preset === undefined,
+    },
+  );
 }
