@@ -80,22 +80,27 @@ test("a call that waits in limit ends with its signal or deadline, was not sent,
 });
 
 test("a call that is given up in the moment of its turn passes the turn on", async () => {
-  const { driver, arrived, release } = gated();
-  const layered = limit({ concurrency: 1, queue: 5 })(driver);
-  const abort = new AbortController();
-  const first = layered.get("a").then(() => abort.abort());
-  const second = failure(layered.get("b", { signal: abort.signal })).catch(() => undefined);
-  const third = layered.get("c");
-  await turn();
-  release("a");
-  await first;
-  await turn();
-  release("b");
-  await second;
-  await turn();
-  expect(arrived.at(-1)).toBe("c");
-  release("c");
-  await third;
+  // One of these numbers of steps is that moment, between the turn and its being taken.
+  for (let steps = 0; steps < 12; steps += 1) {
+    const { driver, arrived, release } = gated();
+    const layered = limit({ concurrency: 1, queue: 5 })(driver);
+    const abort = new AbortController();
+    const first = layered.get("a");
+    const second = layered.get("b", { signal: abort.signal }).catch(() => undefined);
+    const third = layered.get("c");
+    await turn();
+    release("a");
+    for (let step = 0; step < steps; step += 1) await Promise.resolve();
+    abort.abort();
+    await first;
+    await turn();
+    release("b");
+    await second;
+    await turn();
+    expect(arrived.at(-1), `${steps} steps`).toBe("c");
+    release("c");
+    await third;
+  }
 });
 
 test("a listing holds a place while a page is read, a watch and a health check never", async () => {
@@ -232,17 +237,24 @@ test("a try that tells nothing leaves its place to the next", async () => {
   expect(made.states).toEqual(["open", "half-open", "closed"]);
 });
 
-test("a slow answer from before the breaker opened does not close it", async () => {
+test.each(["answer", "failure"])("a slow %s from before the breaker opened changes nothing", async (how) => {
   const made = circuit();
   const held = gate();
-  made.answer = () => held.passed.then(() => undefined);
-  const slow = made.layered.get("slow");
+  made.answer = () => held.passed.then(() => (how === "answer" ? undefined : down()));
+  const slow = made.layered.get("slow").catch(() => undefined);
   made.answer = down;
   for (let at = 0; at < 3; at += 1) await failure(made.layered.get("k"));
+  await made.clock.advance(1_000);
+  const trying = gate();
+  made.answer = () => trying.passed.then(() => undefined);
+  const attempt = made.layered.get("k");
   held.open();
   await slow;
-  expect(made.states).toEqual(["open"]);
-  expect((await failure(made.layered.get("k"))).message).toContain("circuit breaker");
+  expect(made.states).toEqual(["open", "half-open"]);
+  expect((await failure(made.layered.get("k"))).message).toContain("a try is under way");
+  trying.open();
+  await attempt;
+  expect(made.states).toEqual(["open", "half-open", "closed"]);
 });
 
 test("health passes an open breaker and tells of it", async () => {

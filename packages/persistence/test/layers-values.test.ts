@@ -70,6 +70,8 @@ test.each(layers)("%s undoes what it does wherever a value comes out", async (_n
   });
   expect(await store.write([{ ...op, key: "w", when: "always" }])).toMatchObject([{ ok: true }]);
   expect(await store.commit([], [{ ...op, key: "c" }])).toMatchObject({ ok: true });
+  const rest = await collect(store.scan({ prefix: "", after: "a" }));
+  expect(rest.map(({ key }) => key)).toEqual(["c", "w"]);
   for (const key of ["w", "c"]) expect(Buffer.from((await store.get(key))?.value ?? [])).toEqual(Buffer.from(long));
   expect(await store.delete("a", { version })).toEqual({ ok: true });
 });

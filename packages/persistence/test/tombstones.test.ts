@@ -37,8 +37,11 @@ test("a delete leaves a tombstone, which reads, listings and creates take for no
   expect(await store.getMany(["k"])).toEqual([undefined]);
   expect(await collect(store.scan({ prefix: "" }))).toEqual([]);
   expect(await collect(store.scan({ prefix: "", keysOnly: true, limit: 5 }))).toEqual([]);
+  await store.put("l", bytes("live"), "absent");
+  expect(await collect(store.scan({ prefix: "", limit: 1 }))).toMatchObject([{ key: "l" }]);
+  expect(await store.delete("l", "always")).toEqual({ ok: true });
   expect((await store.put("k", bytes("two"), "absent")).ok).toBe(true);
-  expect(data.slots.size).toBe(1);
+  expect(data.slots.size).toBe(2);
   expect(text((await store.get("k"))?.value)).toBe("two");
 });
 

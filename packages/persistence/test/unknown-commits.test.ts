@@ -46,6 +46,15 @@ test("a commit whose answer was lost is known by one of its records", async () =
   if (committed.ok) expect(committed.versions[0]).toBe((await store.get("k"))?.version);
 });
 
+test("a conflict that follows on an unknown commit is no proof", async () => {
+  const { clock, store, sent } = await commitWorld(1, false);
+  const version = await existing(store);
+  await store.put("k", bytes("stranger"), "always");
+  const op = { type: "put", key: "k", value: bytes("mine"), when: { version } } as const;
+  expect((await failure(settle(clock, store.commit([], [op])))).outcome).toBe("unknown");
+  expect(sent()).toBe(2);
+});
+
 test("a commit of creates is not sent again, but found by reading", async () => {
   const { clock, store, sent } = await commitWorld(1, true);
   const op = { type: "put", key: "k", value: bytes("mine"), when: "absent" } as const;

@@ -14,6 +14,8 @@ interface World {
   readonly other: Store;
   /** How often the key was sent a put by `store`. */
   readonly puts: () => number;
+  /** How many writes the driver was sent under a version that is no backend's. */
+  readonly superseded: () => number;
   /** What becomes of the puts of `store` from here on. */
   fault: Write | undefined;
 }
@@ -32,13 +34,15 @@ async function world(make: typeof mapDriver = mapDriver): Promise<World> {
       return state.fault(() => inner.put(...given), attempt);
     },
   };
-  const store = await createStore(faulty, { clock, operationTimeoutMs: 1_000 });
+  const { driver, calls } = recorded(faulty);
+  const store = await createStore(driver, { clock, operationTimeoutMs: 1_000 });
   const other = await createStore(mapDriver({ data, clock }), { clock });
   return {
     clock,
     store,
     other,
     puts: () => attempt,
+    superseded: () => calls.filter((call) => JSON.stringify(call.arguments).includes('"superseded"')).length,
     get fault() {
       return state.fault;
     },
@@ -98,6 +102,7 @@ test("an update that was applied and then replaced by one that names it is appli
   expect(committed.ok).toBe(false);
   const [written] = await w.store.write([{ type: "delete", key: "k", when: { version: put.version } }]);
   expect(written).toMatchObject({ ok: false });
+  expect(w.superseded()).toBe(0);
   expect(text((await w.store.get("k"))?.value)).toBe("successor");
 });
 

@@ -53,7 +53,7 @@ async function sendBulk(
   records: Records,
   prepared: readonly (Prepared | StoreError)[],
   bounded: CallOptions,
-): Promise<ReadonlyMap<Prepared, Put | Delete | StoreError>> {
+): Promise<ReadonlyMap<Prepared, Put | Delete | StoreError | undefined>> {
   const sent = prepared.filter((each): each is Prepared => !StoreError.is(each));
   if (sent.length === 0) return new Map();
   const ops = sent.map(({ op }) => op);
@@ -61,7 +61,7 @@ async function sendBulk(
     const answers = await records.run("write", undefined, bounded, "unknown", (call) =>
       records.driver.write!(ops, call),
     );
-    return new Map(sent.map((each, index) => [each, answers[index] ?? leftOut(records, each.op.key)]));
+    return new Map(sent.map((each, index) => [each, answers[index]]));
   } catch (error) {
     if (!StoreError.is(error) || error.outcome === "none") throw error;
     return new Map(sent.map((each) => [each, error]));

@@ -196,7 +196,7 @@ export class Records {
     if (error === earlier || !StoreError.is(error)) throw error;
     const unknown = error.outcome === "unknown" ? error : earlier;
     if (unknown === undefined) throw error;
-    const final = error.code === "ABORTED" || (error.outcome === "none" && !error.retryable);
+    const final = error.outcome === "none" && !error.retryable;
     if (final || !resend || bounded.deadline === undefined) throw unknown;
     const pauseMs = backoffMs(this.random, attempt, RESEND_BASE_MS, RESEND_MAX_MS);
     if (this.clock.now() + pauseMs >= bounded.deadline) throw unknown;
