@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -115,7 +115,7 @@ test("a server that is killed and started again knows every lease and grants non
   expect(inDoubt).toHaveLength(8);
 
   server = await startOrbit(folder);
-  const seen = await stepsOf("survivors", server.grpc, JSON.stringify(ledger));
+  const seen = await stepsOf("survivors", server.grpc, { input: JSON.stringify(ledger) });
   const all = acknowledged.length;
   expect(seen.get("still held")).toMatchObject({ acknowledged: all, known: all, refused: all, granted: 0 });
   // Each call that was cut was granted to its own node or to nobody.
@@ -128,6 +128,24 @@ test("a server that is killed and started again knows every lease and grants non
 test("the server ends at SIGTERM with code 0", async () => {
   expect(await stepsOf("health", server.grpc)).toEqual(new Map([["health", { step: "health", status: "SERVING" }]]));
   expect(await server.stop()).toBe(0);
+});
+
+test("with certificates, only clients of the authority are heard", async () => {
+  const secret = join(folder, "tls");
+  mkdirSync(secret);
+  await stepsOf("certificates", secret);
+  const files = { cert: "both.crt", key: "both.key", ca: "ca.crt" };
+  const lines = Object.entries(files).map(([name, file]) => `${name} = ${JSON.stringify(join(secret, file))}\n`);
+  const secured = await startOrbit(secret, `[server.tls]\n${lines.join("")}`);
+  const hello = async (env: Readonly<Record<string, string>>): Promise<unknown> =>
+    (await stepsOf("hello", secured.grpc, { env })).get("hello");
+  try {
+    expect(await hello({ ORBIT_TLS: secret })).toMatchObject({ status: "OK" });
+    expect(await hello({ ORBIT_TLS: secret, ORBIT_TLS_ANONYMOUS: "1" })).toMatchObject({ status: "Unavailable" });
+    expect(await hello({})).toMatchObject({ status: "Unavailable" });
+  } finally {
+    await secured.kill();
+  }
 });
 
 test("the Go code that is checked in is what the protocol files generate", () => {

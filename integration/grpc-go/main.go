@@ -2,6 +2,7 @@
 // ../grpc-go.test.ts starts the server, chooses the scenario and judges.
 //
 //	grpc-go SCENARIO ADDRESS
+//	grpc-go certificates FOLDER
 package main
 
 import (
@@ -13,7 +14,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	directoryv1 "orbit.test/grpc-go/gen/orbit/directory/v1"
@@ -21,6 +21,7 @@ import (
 
 var scenarios = map[string]func(context.Context, *client) error{
 	"health":    health,
+	"hello":     hello,
 	"lifecycle": lifecycle,
 	"faults":    faults,
 	"storm":     storm,
@@ -41,10 +42,17 @@ func main() {
 }
 
 func run(args []string) error {
+	if len(args) == 2 && args[0] == "certificates" {
+		return writeCertificates(args[1])
+	}
 	if len(args) != 2 || scenarios[args[0]] == nil {
 		return fmt.Errorf("expected a scenario and an address, found %q", args)
 	}
-	conn, err := grpc.NewClient(args[1], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	secured, err := transport()
+	if err != nil {
+		return err
+	}
+	conn, err := grpc.NewClient(args[1], grpc.WithTransportCredentials(secured))
 	if err != nil {
 		return err
 	}
@@ -68,6 +76,13 @@ func health(ctx context.Context, c *client) error {
 		return err
 	}
 	tell("health", facts{"status": answer.GetStatus().String()})
+	return nil
+}
+
+// hello calls once and tells how that ends; unlike health it does not wait for a server.
+func hello(ctx context.Context, c *client) error {
+	_, err := c.nodes.ListNodes(ctx, &directoryv1.ListNodesRequest{})
+	tell("hello", verdict(err))
 	return nil
 }
 

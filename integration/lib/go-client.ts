@@ -24,9 +24,22 @@ export async function buildGoClient(): Promise<void> {
   if (code !== 0) throw new Error(`go build failed in integration/grpc-go:\n${output}`);
 }
 
+export interface Given {
+  /** What it reads from standard input. */
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Runs a scenario of the client and gives its lines as they come. Throws where it fails, after its last line. */
-export async function* goClient(scenario: string, address: string, input = ""): AsyncGenerator<Line, void, undefined> {
-  const child = spawn(program, [scenario, address], { stdio: ["pipe", "pipe", "pipe"] });
+export async function* goClient(
+  scenario: string,
+  address: string,
+  { input = "", env = {} }: Given = {},
+): AsyncGenerator<Line, void, undefined> {
+  const child = spawn(program, [scenario, address], {
+    env: { ...process.env, ...env },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   let complaint = "";
   child.stderr.on("data", (piece: Buffer) => (complaint += piece.toString()));
   child.stdin.end(input);
@@ -40,8 +53,8 @@ export async function* goClient(scenario: string, address: string, input = ""): 
 }
 
 /** Runs a scenario to its end and gives what was seen at each step. */
-export async function stepsOf(scenario: string, address: string, input?: string): Promise<ReadonlyMap<string, Line>> {
-  const lines = await Array.fromAsync(goClient(scenario, address, input));
+export async function stepsOf(scenario: string, address: string, given?: Given): Promise<ReadonlyMap<string, Line>> {
+  const lines = await Array.fromAsync(goClient(scenario, address, given));
   return new Map(lines.map((line) => [line.step, line]));
 }
 

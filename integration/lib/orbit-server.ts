@@ -20,8 +20,11 @@ export interface OrbitProcess {
   stop(): Promise<number | null>;
 }
 
-/** Starts `orbit serve` on the embedded store in a folder, on ports that are free, and waits until it is ready. */
-export async function startOrbit(folder: string): Promise<OrbitProcess> {
+/**
+ * Starts `orbit serve` on the embedded store in a folder, on ports that are free, and waits until it is ready. `more`
+ * goes into its configuration.
+ */
+export async function startOrbit(folder: string, more = ""): Promise<OrbitProcess> {
   const [port, adminPort] = [await freePort(), await freePort()];
   const config = join(folder, "orbit.toml");
   writeFileSync(
@@ -34,7 +37,8 @@ log_level = "warn"
 [providers.local]
 type = "BTree"
 path = ${JSON.stringify(join(folder, "data"))}
-`,
+
+${more}`,
   );
   const child = spawn(process.execPath, [main, "serve", "--config", config], {
     cwd: folder,
