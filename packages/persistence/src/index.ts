@@ -65,6 +65,7 @@ export { type Clock, systemClock } from "./runtime/clock.ts";
 export { type Random, systemRandom } from "./runtime/random.ts";
 export { createStore, type StoreOptions } from "./store/create-store.ts";
 export type { HealthMessage } from "./store/health.ts";
+export { type CachedDirectory, cachedLookups, type LookupCacheOptions } from "./directory/cached.ts";
 export { directory, type DirectoryOptions } from "./directory/directory.ts";
 export { remoteHolder } from "./directory/remote-holder.ts";
 export type { LeaseEvent, MembershipEvent, StallEvent } from "./events.ts";

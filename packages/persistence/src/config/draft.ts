@@ -23,6 +23,7 @@ export interface Head {
 /** The names of the providers that stand behind the directory and the membership. */
 export interface Defaults {
   readonly addressable?: string;
+  readonly cache?: string;
   readonly cluster?: string;
 }
 
@@ -87,6 +88,7 @@ export const headSchema: OptionsSchema<Head> = defineOptions<Head>({
     fields: {
       addressable: text({ key: "addressable", doc: "The provider that holds the directory." }),
       cluster: text({ key: "cluster", doc: "The provider that holds the membership." }),
+      cache: text({ key: "cache", doc: "A fast provider before the lookups of the directory." }),
     },
   }),
   providers,

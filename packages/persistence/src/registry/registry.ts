@@ -9,6 +9,7 @@ import type { Health } from "../contract/health.ts";
 import type { Layer } from "../contract/layer.ts";
 import type { ClusterMembership } from "../contract/membership.ts";
 import type { Store } from "../contract/store.ts";
+import { cachedLookups } from "../directory/cached.ts";
 import { directory } from "../directory/directory.ts";
 import { membership } from "../membership/membership.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
@@ -36,7 +37,8 @@ export interface ProviderRegistry extends AsyncDisposable {
   register(name: string, store: Store): void;
   /**
    * Returns the directory on the named store, or on the default for addressables. Its nodes are those of the
-   * membership on the default for the cluster, or on the same store where there is none.
+   * membership on the default for the cluster, or on the same store where there is none. A default cache answers its
+   * lookups.
    *
    * @throws StoreError `UNSUPPORTED` for a store on which a failover can undo a grant, unless `allowWeak` is set.
    */
@@ -126,13 +128,16 @@ class Registry implements ProviderRegistry {
     const store = await this.store(on, options);
     const cluster = await this.membership(this.#config.defaults.cluster ?? on, options);
     const { maxClockDriftPpm } = this.#options;
-    return remembered(this.#directories, [on, cluster.namespace], () =>
-      directory(store, {
+    const near = this.#config.defaults.cache;
+    const cache = near === undefined || near === on ? undefined : await this.store(near, options);
+    return remembered(this.#directories, [on, cluster.namespace], () => {
+      const far = directory(store, {
         membership: cluster,
         allowWeak: this.#config.allowWeak,
         ...(maxClockDriftPpm !== undefined && { maxClockDriftPpm }),
-      }),
-    );
+      });
+      return cache === undefined ? far : cachedLookups(far, { membership: cluster, cache });
+    });
   }
 
   async membership(name?: string, options: NamespaceOptions = {}): Promise<ClusterMembership> {
