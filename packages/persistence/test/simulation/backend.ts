@@ -18,6 +18,7 @@ export interface BackendRules {
   /** Stale conditional deletes are refused, as they should be. */
   readonly honoursDeletes: boolean;
   readonly rate: number;
+  readonly granularityMs: number;
 }
 
 /** A server: linearizable, with a clock of its own. Requests are applied one at a time, when the network lets them. */
@@ -41,13 +42,14 @@ export class Backend {
       clock: rules.clock,
       commit: rules.commit ? "serializable" : "none",
       conditionalDelete: rules.honoursDeletes,
+      limits: { ...mapCapabilities.limits, ttlGranularityMs: rules.granularityMs },
     };
   }
 
   read(key: string): Entry | undefined {
     const slot = this.#slot(key);
     if (slot === undefined) return undefined;
-    const ageMs = (this.#world.time - slot.writtenAt) * this.#rules.rate;
+    const ageMs = this.#stepped(this.#world.time) - this.#stepped(slot.writtenAt);
     const entry = { key, value: slot.value, version: slot.version };
     return this.#rules.clock === "observer" ? entry : { ...entry, ageMs };
   }
@@ -75,6 +77,12 @@ export class Backend {
     const letThrough = op.type === "delete" && !this.#rules.honoursDeletes;
     if (!letThrough && !this.holds(op.key, op.when)) return { ok: false, current: this.read(op.key) };
     return { ok: true, version: this.write(op) ?? ("" as Version) };
+  }
+
+  /** An instant by the server's clock, told in its step. */
+  #stepped(time: number): number {
+    const { rate, granularityMs } = this.#rules;
+    return Math.floor((time * rate) / granularityMs) * granularityMs;
   }
 
   #slot(key: string): Slot | undefined {

@@ -33,6 +33,7 @@ export class Process implements Believer {
   readonly #ghost: Ghost;
   readonly #scenario: Scenario;
   #writes = 0;
+  #turns = 0;
 
   constructor(world: World, ghost: Ghost, scenario: Scenario, machine: Machine, id: string) {
     this.#world = world;
@@ -76,10 +77,10 @@ export class Process implements Believer {
   async #work(leases: AddressableDirectory, data: Store): Promise<void> {
     const { machine, session } = this;
     if (session === undefined) return;
-    const reference = {
-      type: "t",
-      key: int32Key(Math.floor(this.#world.random.number() * this.#scenario.addressables)),
-    };
+    const { addressables } = this.#scenario;
+    // In quiet, in turns: each must be had by somebody.
+    const number = this.#world.faulty ? Math.floor(this.#world.random.number() * addressables) : this.#turns++ % addressables;
+    const reference = { type: "t", key: int32Key(number) };
     const ttl = this.#world.chance(this.#scenario.ownTtl) ? { ttlMs: this.#scenario.ttlMs / 2 } : {};
     const acquired = await leases.acquire(reference, session, ttl);
     if (!acquired.ok) return;

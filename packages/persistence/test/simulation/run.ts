@@ -22,13 +22,14 @@ export async function simulate(seed: number, change: Partial<Scenario> = {}): Pr
   const scenario = { ...drawScenario(world), ...change };
   const committed = scenario.commit && scenario.honoursDeletes && scenario.stores < 3;
   // A wall clock that steps back while the machine sleeps hides the sleep from both clocks of the process.
-  const beliefs = !(scenario.suspends && scenario.wallSteps);
+  const beliefs = !scenario.brokenClocks && !(scenario.suspends && scenario.wallSteps);
   const ghost = new Ghost(world, committed, beliefs);
   const backends = makeBackends(world, scenario, ghost);
   let events = 0;
   let started = 0;
   const start = async (id: string, replace = false): Promise<void> => {
-    const machine = new Machine(world, `${id}#${++started}`, scenario.drift);
+    const rate = scenario.brokenClocks ? world.pick([0.1, 1, 4]) : 1 + world.pick([-1, 0, 1]) * scenario.drift;
+    const machine = new Machine(world, `${id}#${++started}`, rate);
     const process = new Process(world, ghost, scenario, machine, id);
     ghost.believers.push(process);
     await process.start(backends, replace);
@@ -45,16 +46,17 @@ export async function simulate(seed: number, change: Partial<Scenario> = {}): Pr
   world.faulty = false;
   if (!ghost.believers.some(({ machine }) => machine.alive)) await start("A");
   if (world.violation === undefined) await world.run(scenario.faultyMs + QUIET_TTLS * scenario.ttlMs, check);
-  if (world.violation === undefined) ghost.checkLiveness();
+  // With a clock at a tenth of time, a ttl takes ten.
+  if (world.violation === undefined && !scenario.brokenClocks) ghost.checkLiveness();
   for (const { machine } of ghost.believers) machine.alive = false;
   const { violation, trace } = world;
   return { seed, scenario, violation, trace, grants: ghost.grants, acknowledged: ghost.acknowledged, events };
 }
 
 function makeBackends(world: World, scenario: Scenario, ghost: Ghost): Backends {
-  const { clock, commit, honoursDeletes, stores, drift } = scenario;
+  const { clock, commit, honoursDeletes, stores, drift, granularityMs } = scenario;
   const make = (name: string): Backend => {
-    const rules: BackendRules = { clock, commit, honoursDeletes, rate: 1 + world.pick([-1, 0, 1]) * drift };
+    const rules: BackendRules = { clock, commit, honoursDeletes, rate: 1 + world.pick([-1, 0, 1]) * drift, granularityMs };
     return new Backend(world, name, rules, ghost.applied);
   };
   const members = make("M");

@@ -22,6 +22,10 @@ export interface Scenario {
   readonly suspends: boolean;
   readonly wallSteps: boolean;
   readonly twins: boolean;
+  /** Clocks that run at a fraction or a multiple of time: beliefs are worth nothing then, guarded data must be. */
+  readonly brokenClocks: boolean;
+  /** The step in which the stores tell ages. */
+  readonly granularityMs: number;
   readonly faultyMs: number;
 }
 
@@ -45,6 +49,8 @@ export function drawScenario(world: World): Scenario {
     suspends: flag(),
     wallSteps: flag(),
     twins: random.number() < 0.3,
+    brokenClocks: random.number() < 0.25,
+    granularityMs: world.pick([1, 1, 80]),
     faultyMs: 1_500,
   };
 }

@@ -3,6 +3,8 @@ import type { Scenario } from "./scenario.ts";
 
 const SIMPLER: readonly Partial<Scenario>[] = [
   { twins: false },
+  { brokenClocks: false },
+  { granularityMs: 1 },
   { crashes: false },
   { pauses: false },
   { suspends: false },

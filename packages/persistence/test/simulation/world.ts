@@ -104,10 +104,10 @@ export class Machine {
   #wallOffset: number;
   #pausedUntil = 0;
 
-  constructor(world: World, name: string, drift: number) {
+  constructor(world: World, name: string, rate: number) {
     this.#world = world;
     this.name = name;
-    this.#rate = 1 + (Math.floor(world.random.number() * 3) - 1) * drift;
+    this.#rate = rate;
     this.#wallOffset = world.between(-1e6, 1e6);
     this.clock = {
       now: () => this.#now(),
