@@ -3,6 +3,7 @@ import {
   faultsOf,
   loadConfig,
   type PersistenceConfig,
+  type Provider,
   readConfigFile,
   StoreError,
 } from "@orbit/persistence";
@@ -29,7 +30,7 @@ const PERSISTENCE_PREFIX = "ORBIT_PERSISTENCE_";
 const DEFAULT_DATA = ".orbit/data";
 
 /** The stores that come with this command; others are found among the application's dependencies. */
-export const BUNDLED = [btree, memoryProvider];
+export const BUNDLED: readonly Provider[] = [btree, memoryProvider];
 
 /** Memory that every driver of this process shares, so that a second one sees what the first wrote. */
 export function sharedMemory(): typeof memoryProvider {

@@ -11,7 +11,7 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
 }
 
 /** Escapes control characters: names come from anywhere. */
-export function printable(text: string): string {
+function printable(text: string): string {
   return stripVTControlCharacters(text).replaceAll(/\p{Cc}/gu, (char) => JSON.stringify(char).slice(1, -1));
 }
 

@@ -8,7 +8,7 @@ import {
 } from "@orbit/persistence";
 
 /** Where the servers themselves join and contend. Clients may read it. */
-export const MANAGEMENT = "management";
+const MANAGEMENT = "management";
 
 export interface Namespace {
   readonly name: string;

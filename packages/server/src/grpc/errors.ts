@@ -7,7 +7,7 @@ import { type ErrorDetail, ErrorDetail_Outcome, ErrorDetailSchema } from "@orbit
  * What a caller without the detail sees. Two rules decide: a status that clients retry by themselves must be safe to
  * retry, and a status that blames the caller must be the caller's to mend.
  */
-export const STATUS_OF: Readonly<Record<StoreErrorCode, Code>> = {
+const STATUS_OF: Readonly<Record<StoreErrorCode, Code>> = {
   INVALID_ARGUMENT: Code.InvalidArgument,
   // The configuration and credentials that are wrong are this server's.
   INVALID_CONFIG: Code.Internal,
