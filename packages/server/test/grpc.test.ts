@@ -61,6 +61,9 @@ describe("membership", () => {
     expect(lease?.epoch).not.toBe(first.epoch);
     const old = served.membership.renewNode({ namespace, node: { id: first.id, epoch: first.epoch } });
     expect(await statusOf(old)).toMatchObject({ detail: "LEASE_LOST" });
+    const node = { id: first.id, epoch: first.epoch };
+    const late = served.directory.acquire({ namespace, node, reference: robot("bob") });
+    expect(await statusOf(late)).toEqual({ code: Code.FailedPrecondition, detail: "LEASE_LOST" });
   });
 
   test("a watch tells the present set, then each other one", async () => {
