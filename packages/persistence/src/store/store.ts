@@ -4,7 +4,6 @@ import type {
   Change,
   Check,
   Commit,
-  Conflict,
   Delete,
   DeleteWhen,
   Entry,
@@ -19,7 +18,7 @@ import { StoreError } from "../contract/error.ts";
 import type { Health } from "../contract/health.ts";
 import type { Store, Transaction } from "../contract/store.ts";
 import type { MetricsLayer, PersistenceMetrics } from "../layers/metrics.ts";
-import { type BulkResult, writeRecords } from "./bulk.ts";
+import { writeRecords } from "./bulk.ts";
 import {
   checkCheck,
   checkDeleteWhen,
@@ -36,7 +35,8 @@ import {
 } from "./checks.ts";
 import { type Committed, commitRecords, type RecordOp } from "./commit.ts";
 import type { Keyspace } from "./keyspace.ts";
-import type { Prior, RecordConflict, Records, RecordWhen, StoredRecord } from "./records.ts";
+import type { Prior, Records, RecordWhen, StoredRecord } from "./records.ts";
+import { about, toBulkResult, toChange, toConflict, toDelete, toEntry, toScanned } from "./results.ts";
 import { mapAll, settleAll } from "./settle.ts";
 import { beginTransaction, runTransaction } from "./transaction.ts";
 import { toPrior, toVersion } from "./versions.ts";
@@ -73,8 +73,13 @@ export class RecordStore implements Store {
 
   async get(key: string, options?: CallOptions): Promise<Entry | undefined> {
     checkKey(key);
-    const entry = await this.#records.getEntry(this.#keys.encode(key).key, options);
-    return entry === undefined ? undefined : this.#entry(key, this.#records.read(entry, "get"));
+    const driverKey = this.#keys.encode(key).key;
+    try {
+      const entry = await this.#records.getEntry(driverKey, options);
+      return entry === undefined ? undefined : toEntry(key, this.#records.read(entry, "get"));
+    } catch (error) {
+      throw about(key, error);
+    }
   }
 
   async getMany(keys: readonly string[], options?: CallOptions): Promise<readonly (Entry | undefined)[]> {
@@ -85,7 +90,7 @@ export class RecordStore implements Store {
     });
     if (keys.length === 0) return [];
     const records = await this.#records.getMany(encoded, options);
-    return records.map((record, index) => this.#entry(keys[index] ?? "", record));
+    return records.map((record, index) => toEntry(keys[index] ?? "", record));
   }
 
   async put(key: string, value: Uint8Array, when: When, options?: PutOptions): Promise<Put> {
@@ -97,15 +102,17 @@ export class RecordStore implements Store {
     const record = { body: value, key: encoded.original };
     const bounded = this.#records.bound(options);
     let condition = toRecordWhen(when);
+    const neverDeleted = this.#tombstones && this.capabilities.clock !== "server-ttl";
     for (;;) {
-      const written = await this.#records.put(encoded.key, record, condition, {
-        ...bounded,
-        neverDeleted: this.#tombstones && this.capabilities.clock !== "server-ttl",
-      });
+      const written = await this.#records
+        .put(encoded.key, record, condition, { ...bounded, neverDeleted })
+        .catch((error: unknown) => {
+          throw about(key, error);
+        });
       if (written.ok) return { ok: true, version: toVersion(written.prior) };
       // A tombstone counts as absent: it is replaced in place.
       const buried = when === "absent" ? buriedPrior(written.current) : undefined;
-      if (buried === undefined) return this.#conflict(key, written);
+      if (buried === undefined) return toConflict(key, written);
       condition = buried;
     }
   }
@@ -113,17 +120,10 @@ export class RecordStore implements Store {
   async delete(key: string, when: DeleteWhen, options?: CallOptions): Promise<Delete> {
     checkKey(key);
     checkDeleteWhen(when);
-    const { key: driverKey, original } = this.#keys.encode(key);
-    const condition = toDeleteWhen(when);
-    const bounded = this.#records.bound(options);
-    if (!this.#tombstones) return this.#deleted(key, await this.#records.delete(driverKey, condition, bounded));
-    for (;;) {
-      const prior = condition === "always" ? livePrior(await this.#records.get(driverKey, bounded)) : condition;
-      if (prior === undefined) return { ok: true };
-      const tombstone = { body: EMPTY, tombstone: true, key: original };
-      const written = await this.#records.put(driverKey, tombstone, prior, bounded);
-      if (written.ok) return { ok: true };
-      if (when !== "always") return this.#conflict(key, written);
+    try {
+      return await this.#delete(key, when, options);
+    } catch (error) {
+      throw about(key, error);
     }
   }
 
@@ -144,8 +144,9 @@ export class RecordStore implements Store {
       },
       options,
     );
+    const from = { records: this.#records, keys: this.#keys, tombstones: this.#tombstones };
     for await (const page of pages) {
-      const entries = await mapAll(page, CONCURRENCY, (entry) => this.#scanned(entry, range, options));
+      const entries = await mapAll(page, CONCURRENCY, (entry) => toScanned(entry, range, from, options));
       const found = entries.filter((entry) => entry !== undefined).slice(0, left);
       left -= found.length;
       if (found.length > 0) yield found;
@@ -171,7 +172,7 @@ export class RecordStore implements Store {
     let next = 0;
     return prepared.map((op, index) => {
       if (StoreError.is(op)) return op;
-      return this.#bulkResult(ops[index]?.key ?? "", results[next++]);
+      return toBulkResult(ops[index]?.key ?? "", results[next++]);
     });
   }
 
@@ -208,7 +209,7 @@ export class RecordStore implements Store {
     }
     const conflicts = committed.conflicts.map(({ key, current }) => {
       const userKey = userKeys.get(key) ?? key;
-      return { key: userKey, current: this.#entry(userKey, current) };
+      return { key: userKey, current: toEntry(userKey, current) };
     });
     return { ok: false, conflicts };
   }
@@ -225,7 +226,7 @@ export class RecordStore implements Store {
         continue;
       }
       for (const change of step) {
-        const seen = this.#change(change);
+        const seen = toChange(change, this.#records, this.#keys);
         if (isResync(seen)) yield seen;
         else if ((seen.type === "put" ? seen.entry.key : seen.key).startsWith(range.prefix)) yield [seen];
       }
@@ -267,53 +268,19 @@ export class RecordStore implements Store {
     return this.close();
   }
 
-  #entry(key: string, record: StoredRecord | undefined): Entry | undefined {
-    if (record === undefined || record.envelope.tombstone) return undefined;
-    const version = toVersion({ version: record.version, nonce: record.envelope.nonce });
-    const value = record.envelope.body;
-    return record.ageMs === undefined ? { key, value, version } : { key, value, version, ageMs: record.ageMs };
-  }
-
-  #conflict(key: string, conflict: RecordConflict): Conflict {
-    return { ok: false, current: this.#entry(key, conflict.current) };
-  }
-
-  #deleted(key: string, result: { ok: true } | RecordConflict): Delete {
-    return result.ok ? result : this.#conflict(key, result);
-  }
-
-  #bulkResult(key: string, result: BulkResult | undefined): Put | Delete | StoreError {
-    if (result === undefined) return new StoreError("INTERNAL", "the driver left out an answer", { key });
-    if (StoreError.is(result)) return result;
-    if (!result.ok) return this.#conflict(key, result);
-    return "prior" in result ? { ok: true, version: toVersion(result.prior) } : result;
-  }
-
-  async #scanned(entry: Entry, range: Range, options: CallOptions | undefined): Promise<Entry | undefined> {
-    const bare = range.keysOnly === true && !this.#tombstones && !this.#keys.isHashed(entry.key);
-    if (bare) {
-      const [key = ""] = this.#keys.decodeText(this.#keys.strip(entry.key));
-      if (!key.startsWith(range.prefix)) return undefined;
-      return { key, value: EMPTY, version: toVersion({ version: entry.version, nonce: NO_NONCE }) };
+  async #delete(key: string, when: DeleteWhen, options: CallOptions | undefined): Promise<Delete> {
+    const { key: driverKey, original } = this.#keys.encode(key);
+    const condition = toDeleteWhen(when);
+    const bounded = this.#records.bound(options);
+    if (!this.#tombstones) return toDelete(key, await this.#records.delete(driverKey, condition, bounded));
+    for (;;) {
+      const prior = condition === "always" ? livePrior(await this.#records.get(driverKey, bounded)) : condition;
+      if (prior === undefined) return { ok: true };
+      const tombstone = { body: EMPTY, tombstone: true, key: original };
+      const written = await this.#records.put(driverKey, tombstone, prior, bounded);
+      if (written.ok) return { ok: true };
+      if (when !== "always") return toConflict(key, written);
     }
-    const record =
-      entry.value.length === 0 ? await this.#records.get(entry.key, options) : this.#records.read(entry, "scan");
-    if (record === undefined) return undefined;
-    const [key = ""] = this.#keys.decode(record);
-    return key.startsWith(range.prefix) ? this.#entry(key, record) : undefined;
-  }
-
-  #change(change: Change): Change | Resync {
-    const { cursor } = change;
-    if (change.type === "delete") {
-      // Only the record told the full key of a hashed one, and it is gone.
-      if (this.#keys.isHashed(change.key)) return { type: "resync", cursor };
-      return { type: "delete", key: this.#keys.decodeText(this.#keys.strip(change.key))[0] ?? "", cursor };
-    }
-    const record = this.#records.read(change.entry, "watch");
-    const [key = ""] = this.#keys.decode(record);
-    const entry = this.#entry(key, record);
-    return entry === undefined ? { type: "delete", key, cursor } : { type: "put", entry, cursor };
   }
 
   #prepare(op: WriteOp): RecordOp {
@@ -354,9 +321,6 @@ export class RecordStore implements Store {
 /** Calls that one call of the Store may have under way at once. */
 const CONCURRENCY = 32;
 const EMPTY = new Uint8Array(0);
-/** Stands for "unknown" in versions of entries that were listed without their values. */
-const NO_NONCE = new Uint8Array(16);
-
 function toRecordWhen(when: When): RecordWhen {
   return typeof when === "string" ? when : toPrior(when.version);
 }
