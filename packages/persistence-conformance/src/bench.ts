@@ -80,8 +80,9 @@ export class Bench {
 
   /** A new store over a new driver instance; `around` sees every call that reaches the driver after its probe. */
   async store(options: StoreOptions = {}, around?: Around): Promise<Store> {
-    const raw = await this.raw();
+    const raw = await this.harness.open();
     const driver = around === undefined ? raw : wrapDriver(raw, around);
+    // From here on the store owns the driver, also when it refuses to open.
     const store = await createStore(driver, {
       namespace: this.namespace,
       layers: this.layers(options.clock),

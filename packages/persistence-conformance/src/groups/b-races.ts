@@ -5,6 +5,7 @@ import { all, type Keyed, range, turn } from "../bench.ts";
 import { explain } from "../history/explain.ts";
 import { recordHistory } from "../history/record.ts";
 import { driverLaw, type Law, law, storeLaw } from "../law.ts";
+import { attempts } from "../traits/attempts.ts";
 import { holds, isWinner, won } from "../traits/outcomes.ts";
 
 /** Races through two instances over the one backend, as two processes would run them. */
@@ -54,7 +55,9 @@ export const races: readonly Law[] = [
     await all(range(workers), async (worker) => {
       const kv = at(instances, worker);
       let entry = await kv.get(key);
+      const attempt = attempts(workers * workers * increments, "an update loses only when another one wins");
       for (let done = 0; done < increments;) {
+        attempt();
         must(entry !== undefined, "a counter that nobody deletes stays", "an entry", entry);
         const next = String(Number(bench.text(entry)) + 1);
         const answer: Put = await kv.put(key, bench.value(next), { version: entry.version });

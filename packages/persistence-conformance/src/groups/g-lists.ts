@@ -3,6 +3,7 @@ import type { Entry } from "@orbit/persistence";
 import { equal, must } from "../assert.ts";
 import { all, type Bench, type Keyed, range, turn } from "../bench.ts";
 import { type Law, law, storeLaw } from "../law.ts";
+import { attempts } from "../traits/attempts.ts";
 
 /** S3 and others stop at 1,000 a page: a list must go on by itself. */
 const MANY = 2_500;
@@ -87,7 +88,9 @@ export const lists: readonly Law[] = [
     const names = range(bench.rounds(60, 25)).map((index) => `k${String(index).padStart(4, "0")}`);
     await fill(bench, kv, names);
     const found: string[] = [];
+    const attempt = attempts(names.length, "pages come to an end");
     for (;;) {
+      attempt();
       const last = found.at(-1);
       const page = await keysOf(kv, {
         prefix: bench.key("k"),

@@ -60,6 +60,7 @@ export const bulk: readonly Law[] = [
       await store.put("b", bench.value("kept"), { version: first }),
       "an update under the current version",
     );
+    await store.put("d", bench.value("d"), "absent");
     const answers = await store.write([
       create("a", bench.value("a")),
       { type: "put", key: "b", value: bench.value("lost"), when: { version: first } },
@@ -76,10 +77,10 @@ export const bulk: readonly Law[] = [
     );
     const winner = { text: bench.text(conflict.current), version: conflict.current?.version };
     equal(winner, { text: "kept", version: second }, "its conflict carries the entry that won");
-    const found = await store.getMany(["a", "b", "c"]);
+    const found = await store.getMany(["a", "b", "c", "d"]);
     equal(
       found.map((entry) => bench.text(entry)),
-      ["a", "kept", "c"],
+      ["a", "kept", "c", undefined],
       "the others are applied",
     );
   }),
@@ -174,6 +175,7 @@ export const bulk: readonly Law[] = [
       const key = (name: string): string => bench.key(name);
       const first = won(await driver.put(key("b"), bench.value("old"), "absent"), "a create of an absent key");
       won(await driver.put(key("b"), bench.value("kept"), { version: first }), "an update under the current version");
+      await driver.put(key("c"), bench.value("c"), "absent");
       const many = range(250).map((index) => create(key(`m${index}`), bench.value("m")));
       const answers = await driver.write?.([
         create(key("a"), bench.value("a")),

@@ -1,0 +1,35 @@
+import { describe, expect, test } from "vitest";
+
+import { type GroupId, GROUPS, runConformance } from "../src/index.ts";
+import { bulkFaults } from "./faulty/bulk.ts";
+import { clockFaults } from "./faulty/clocks.ts";
+import { compareAndSetFaults } from "./faulty/compare-and-set.ts";
+import { contractFaults } from "./faulty/contract.ts";
+import { keyFaults } from "./faulty/keys.ts";
+import { listFaults } from "./faulty/lists.ts";
+import { operationFaults } from "./faulty/operations.ts";
+import { transactionFaults } from "./faulty/transactions.ts";
+
+/** The kit is only worth what it finds: each of these breaks one law, and must turn its group red and no other. */
+const FAULTY = [
+  ...contractFaults,
+  ...compareAndSetFaults,
+  ...clockFaults,
+  ...keyFaults,
+  ...listFaults,
+  ...bulkFaults,
+  ...transactionFaults,
+  ...operationFaults,
+];
+
+describe("a store that", () => {
+  test.each(FAULTY)("$name", async ({ red, harness }) => {
+    const report = await runConformance(harness());
+    const failures = report.laws.filter(({ status }) => status === "failed");
+    const groups = new Set(failures.map(({ group }) => group));
+    const inOrder = (Object.keys(GROUPS) as GroupId[]).filter((group) => groups.has(group));
+    const told = failures.map(({ group, name, failure }) => `${group} ${name}\n${failure ?? ""}`).join("\n\n");
+    expect(inOrder, told).toEqual(red.toSorted());
+    expect(report.conformant).toBe(false);
+  });
+});

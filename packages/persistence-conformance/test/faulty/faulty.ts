@@ -1,0 +1,58 @@
+import type { StoreDriver } from "@orbit/persistence/driver";
+import { type ManualClock, manualClock, type MapData, mapData, mapDriver } from "@orbit/persistence/testing";
+
+import type { GroupId, Harness } from "../../src/index.ts";
+import { type FullData, fullData, fullDriver } from "../full-driver.ts";
+
+/** A store that breaks one law, and the groups of the kit that must turn red: the law's own first. */
+export interface Faulty {
+  /** The fault, as a sentence that ends "a store that …". */
+  readonly name: string;
+  readonly red: readonly GroupId[];
+  harness(): Harness;
+}
+
+/** What breaks a law by its name, and not by a wait of seconds. */
+const SHORT = { scale: 0.2, timeoutMs: 2_000 };
+
+type Break<Data> = (driver: StoreDriver, data: Data, shared: Map<string, unknown>) => Partial<StoreDriver>;
+
+/** Breaks `mapDriver`, the smallest driver. */
+export function faultyMap(
+  name: string,
+  red: readonly GroupId[],
+  fault: Break<MapData & { clock: ManualClock }>,
+): Faulty {
+  const harness = (): Harness => {
+    const clock = manualClock();
+    const data = { ...mapData(), clock };
+    const shared = new Map<string, unknown>();
+    return { name, ...SHORT, clock, open: () => broken(mapDriver({ data, clock }), data, shared, fault) };
+  };
+  return { name, red, harness };
+}
+
+/** Breaks the driver that has every capability, on a clock that is moved. */
+export function faultyFull(name: string, red: readonly GroupId[], fault: Break<FullData>): Faulty {
+  const harness = (): Harness => {
+    const data = fullData();
+    const shared = new Map<string, unknown>();
+    return { name, ...SHORT, clock: data.clock, open: () => broken(fullDriver(data), data, shared, fault) };
+  };
+  return { name, red, harness };
+}
+
+/**
+ * Keys of the probe, of leases and of nodes stay sound: the store opens, and what stands on it is not to be shaken by
+ * a fault that another group is there to find.
+ */
+export function isData(key: string): boolean {
+  return !/-(probe|lease|node|floor)-/.test(key);
+}
+
+function broken<Data>(sound: StoreDriver, data: Data, shared: Map<string, unknown>, fault: Break<Data>): StoreDriver {
+  const overrides = Object.entries(fault(sound, data, shared));
+  const driver: StoreDriver = { ...sound };
+  for (const [name, method] of overrides) Object.defineProperty(driver, name, { value: method, enumerable: true });
+  return driver;
+}
