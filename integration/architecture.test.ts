@@ -50,8 +50,11 @@ function importsOf(folder: string): Map<string, string> {
   for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
     if (!file.endsWith(".ts")) continue;
     const text = readFileSync(join(folder, file), "utf8");
-    for (const [, specifier = ""] of text.matchAll(/(?:from|import\()\s*"([^".][^"]*)"/g)) {
-      if (specifier.startsWith("node:")) continue;
+    for (const [, named, called] of text.matchAll(
+      /^(?:import|export)\b[^;"]*\bfrom "([^"]+)";|import\("([^"]+)"\)/gm,
+    )) {
+      const specifier = named ?? called ?? "";
+      if (specifier.startsWith("node:") || specifier.startsWith(".")) continue;
       const parts = specifier.split("/");
       found.set(specifier.startsWith("@") ? parts.slice(0, 2).join("/") : (parts[0] ?? ""), file);
     }

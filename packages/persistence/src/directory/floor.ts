@@ -52,7 +52,4 @@ export class Floors {
   }
 }
 
-/** Every shard, for callers that raise all floors at once. */
-export const ALL_SHARDS: readonly number[] = Array.from({ length: SHARDS }, (_, shard) => shard);
-
 const EMPTY = new Uint8Array(0);
