@@ -1,5 +1,6 @@
 // Searches, for each rule switched off, the first seed whose simulation breaks a promise.
 import { parseArgs } from "node:util";
+
 import { ABLATIONS } from "./ablations.ts";
 import { mutate } from "./mutant.ts";
 

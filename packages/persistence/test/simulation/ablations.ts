@@ -87,7 +87,13 @@ export const ABLATIONS: readonly Ablation[] = [
   {
     rule: 2,
     name: "a node whose time has passed is not marked before the takeover",
-    edits: [edit(MEMBERSHIP, "if (await this.#end(lease, current, bounded)) {\n        this.#publish(\"expired\"", "{\n        this.#publish(\"expired\"")],
+    edits: [
+      edit(
+        MEMBERSHIP,
+        'if (await this.#end(lease, current, bounded)) {\n        this.#publish("expired"',
+        '{\n        this.#publish("expired"',
+      ),
+    ],
     seed: 0,
   },
   {
@@ -117,13 +123,25 @@ export const ABLATIONS: readonly Ablation[] = [
   {
     rule: 2,
     name: "another epoch of the node counts as the same life",
-    edits: [edit(MEMBERSHIP, 'return node.epoch === epoch && node.status !== "stopped";', 'return node.status !== "stopped";')],
+    edits: [
+      edit(
+        MEMBERSHIP,
+        'return node.epoch === epoch && node.status !== "stopped";',
+        'return node.status !== "stopped";',
+      ),
+    ],
     seed: 0,
   },
   {
     rule: 3,
     name: "a commit does not check the lease",
-    edits: [edit(COMMITTED, "const checks = [{ key: lease.key, when: lease.prior }];", "const checks: { key: string; when: typeof lease.prior }[] = [];")],
+    edits: [
+      edit(
+        COMMITTED,
+        "const checks = [{ key: lease.key, when: lease.prior }];",
+        "const checks: { key: string; when: typeof lease.prior }[] = [];",
+      ),
+    ],
     seed: 0,
   },
   {
@@ -160,28 +178,49 @@ export const ABLATIONS: readonly Ablation[] = [
     rule: 4,
     name: "an absent record is not claimed",
     edits: [
-      edit(CLAIMED, "const { record } = await this.#claim(key, options);", "if ((await this.#records.get(key.key, options)) === undefined) return undefined;\n    const { record } = await this.#claim(key, options);"),
-      edit(CLAIMED, "      const prior = this.#known.get(key.key) ??", '      const bare = (await this.#records.get(key.key, options)) === undefined;\n      if (bare) {\n        if ((await this.#records.put(key.key, this.#record(key, body), "absent", options)).ok) return;\n        continue;\n      }\n      const prior = this.#known.get(key.key) ??'),
+      edit(
+        CLAIMED,
+        "const { record } = await this.#claim(key, options);",
+        "if ((await this.#records.get(key.key, options)) === undefined) return undefined;\n    const { record } = await this.#claim(key, options);",
+      ),
+      edit(
+        CLAIMED,
+        "      const prior = this.#known.get(key.key) ??",
+        '      const bare = (await this.#records.get(key.key, options)) === undefined;\n      if (bare) {\n        if ((await this.#records.put(key.key, this.#record(key, body), "absent", options)).ok) return;\n        continue;\n      }\n      const prior = this.#known.get(key.key) ??',
+      ),
     ],
     seed: 0,
   },
   {
     rule: 4,
     name: "a higher fence is not looked at",
-    edits: [edit(CLAIMED, "      this.#checkFence(current);\n", ""), edit(CLAIMED, "await this.#lease.confirm(options);", "void options;")],
+    edits: [
+      edit(CLAIMED, "      this.#checkFence(current);\n", ""),
+      edit(CLAIMED, "await this.#lease.confirm(options);", "void options;"),
+    ],
     seed: 0,
   },
   {
     rule: 4,
     name: "guarded writes go without a version",
-    edits: [edit(CLAIMED, "this.#record(key, body), prior, options);\n      if (!written.ok) continue;", 'this.#record(key, body), "always", options);\n      void prior;\n      if (!written.ok) continue;')],
+    edits: [
+      edit(
+        CLAIMED,
+        "this.#record(key, body), prior, options);\n      if (!written.ok) continue;",
+        'this.#record(key, body), "always", options);\n      void prior;\n      if (!written.ok) continue;',
+      ),
+    ],
     seed: 0,
   },
   {
     rule: 5,
     name: "a conflict after an unknown outcome counts as not applied",
     edits: [
-      edit(RECORDS, "        if (applied !== undefined) return applied;\n        if (unknown !== undefined) throw unknown;\n        return { ok: false, current };", "        return { ok: false, current };"),
+      edit(
+        RECORDS,
+        "        if (applied !== undefined) return applied;\n        if (unknown !== undefined) throw unknown;\n        return { ok: false, current };",
+        "        return { ok: false, current };",
+      ),
     ],
     seed: 0,
   },
@@ -189,7 +228,11 @@ export const ABLATIONS: readonly Ablation[] = [
     rule: 5,
     name: "a write of unknown outcome counts as not applied",
     edits: [
-      edit(RECORDS, "unknown = await this.pause(error, unknown, attempt, write.resend, bounded);", 'if (StoreError.is(error) && error.outcome === "unknown") return { ok: false, current: await this.get("-", bounded) };\n        throw error;'),
+      edit(
+        RECORDS,
+        "unknown = await this.pause(error, unknown, attempt, write.resend, bounded);",
+        'if (StoreError.is(error) && error.outcome === "unknown") return { ok: false, current: await this.get("-", bounded) };\n        throw error;',
+      ),
     ],
     seed: 0,
   },
@@ -197,8 +240,16 @@ export const ABLATIONS: readonly Ablation[] = [
     rule: 5,
     name: "a holder's deadline counts from the answer",
     edits: [
-      edit(MEMBERSHIP, "return { info: this.info(lease.id, record), sent };", "return { info: this.info(lease.id, record), sent: sentNow(clock) };"),
-      edit(MEMBERSHIP, "return { info: this.info(node.id, record), sent };", "return { info: this.info(node.id, record), sent: sentNow(clock) };"),
+      edit(
+        MEMBERSHIP,
+        "return { info: this.info(lease.id, record), sent };",
+        "return { info: this.info(lease.id, record), sent: sentNow(clock) };",
+      ),
+      edit(
+        MEMBERSHIP,
+        "return { info: this.info(node.id, record), sent };",
+        "return { info: this.info(node.id, record), sent: sentNow(clock) };",
+      ),
     ],
     seed: 0,
   },
@@ -217,7 +268,13 @@ export const ABLATIONS: readonly Ablation[] = [
   {
     rule: 7,
     name: "an observer counts from before it asked",
-    edits: [edit(EXPIRY, "this.#observed.set(record.key, { version: record.version, since: now });", "this.#observed.set(record.key, { version: record.version, since: now - 120 });")],
+    edits: [
+      edit(
+        EXPIRY,
+        "this.#observed.set(record.key, { version: record.version, since: now });",
+        "this.#observed.set(record.key, { version: record.version, since: now - 120 });",
+      ),
+    ],
     seed: 0,
   },
   {
@@ -229,7 +286,9 @@ export const ABLATIONS: readonly Ablation[] = [
   {
     rule: 7,
     name: "the granularity of ages is ignored",
-    edits: [edit(EXPIRY, "return ttlMs + this.#slackMs - record.ageMs;", "return ttlMs + 0 * this.#slackMs - record.ageMs;")],
+    edits: [
+      edit(EXPIRY, "return ttlMs + this.#slackMs - record.ageMs;", "return ttlMs + 0 * this.#slackMs - record.ageMs;"),
+    ],
     seed: 0,
   },
   {
@@ -241,7 +300,13 @@ export const ABLATIONS: readonly Ablation[] = [
   {
     rule: 7,
     name: "lease records with an own ttl expire natively",
-    edits: [edit(DIRECTORY, "this.records.bound<CallOptions>({ signal: options.signal, deadline: options.deadline });", "this.records.bound<CallOptions>(options);")],
+    edits: [
+      edit(
+        DIRECTORY,
+        "this.records.bound<CallOptions>({ signal: options.signal, deadline: options.deadline });",
+        "this.records.bound<CallOptions>(options);",
+      ),
+    ],
     seed: 0,
   },
   {
@@ -260,23 +325,47 @@ export const ABLATIONS: readonly Ablation[] = [
     rule: 8,
     name: "a session renews past its own deadline",
     edits: [
-      edit(BELIEF, "if (!this.holds() || sent.at + beliefMs <= this.#deadline) return;", "if (sent.at + beliefMs <= this.#deadline) return;\n    this.#ended = false;"),
-      edit(SESSION, "  async update(change: NodeChange, options?: CallOptions): Promise<void> {\n    this.#checkLive();", "  async update(change: NodeChange, options?: CallOptions): Promise<void> {"),
+      edit(
+        BELIEF,
+        "if (!this.holds() || sent.at + beliefMs <= this.#deadline) return;",
+        "if (sent.at + beliefMs <= this.#deadline) return;\n    this.#ended = false;",
+      ),
+      edit(
+        SESSION,
+        "  async update(change: NodeChange, options?: CallOptions): Promise<void> {\n    this.#checkLive();",
+        "  async update(change: NodeChange, options?: CallOptions): Promise<void> {",
+      ),
       edit(SESSION, "    if (!this.#belief.holds()) return;\n    try {", "    try {"),
-      edit(MEMBERSHIP, "return known !== undefined && this.records.clock.now() - known.sent.at < known.record.ttlMs ? known : undefined;", "return known;"),
+      edit(
+        MEMBERSHIP,
+        "return known !== undefined && this.records.clock.now() - known.sent.at < known.record.ttlMs ? known : undefined;",
+        "return known;",
+      ),
     ],
     seed: 0,
   },
   {
     rule: 9,
     name: "joining does not wait for a live record of the same id",
-    edits: [edit(MEMBERSHIP, "if (current === undefined || replace) return 0;", "if (current !== undefined || replace) return 0;")],
+    edits: [
+      edit(
+        MEMBERSHIP,
+        "if (current === undefined || replace) return 0;",
+        "if (current !== undefined || replace) return 0;",
+      ),
+    ],
     seed: 0,
   },
   {
     rule: 9,
     name: "an epoch is used again",
-    edits: [edit(MEMBERSHIP, "describe(node, randomHex(random, 16));", 'describe(node, Buffer.from(node.id.padEnd(16)).toString("hex"));')],
+    edits: [
+      edit(
+        MEMBERSHIP,
+        "describe(node, randomHex(random, 16));",
+        'describe(node, Buffer.from(node.id.padEnd(16)).toString("hex"));',
+      ),
+    ],
     seed: 0,
   },
   {
@@ -294,7 +383,13 @@ export const ABLATIONS: readonly Ablation[] = [
   {
     rule: 0,
     name: "a version is used again after a delete",
-    edits: [edit(BACKEND, "version = String(++this.#versions) as Version;", 'version = String(Number(this.slots.get(op.key)?.version ?? "0") + 1 + 0 * ++this.#versions) as Version;')],
+    edits: [
+      edit(
+        BACKEND,
+        "version = String(++this.#versions) as Version;",
+        'version = String(Number(this.slots.get(op.key)?.version ?? "0") + 1 + 0 * ++this.#versions) as Version;',
+      ),
+    ],
     seed: 0,
   },
 ];

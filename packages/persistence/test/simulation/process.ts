@@ -79,7 +79,9 @@ export class Process implements Believer {
     if (session === undefined) return;
     const { addressables } = this.#scenario;
     // In quiet, in turns: each must be had by somebody.
-    const number = this.#world.faulty ? Math.floor(this.#world.random.number() * addressables) : this.#turns++ % addressables;
+    const number = this.#world.faulty
+      ? Math.floor(this.#world.random.number() * addressables)
+      : this.#turns++ % addressables;
     const reference = { type: "t", key: int32Key(number) };
     const ttl = this.#world.chance(this.#scenario.ownTtl) ? { ttlMs: this.#scenario.ttlMs / 2 } : {};
     const acquired = await leases.acquire(reference, session, ttl);

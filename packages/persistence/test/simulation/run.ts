@@ -56,7 +56,13 @@ export async function simulate(seed: number, change: Partial<Scenario> = {}): Pr
 function makeBackends(world: World, scenario: Scenario, ghost: Ghost): Backends {
   const { clock, commit, honoursDeletes, stores, drift, granularityMs } = scenario;
   const make = (name: string): Backend => {
-    const rules: BackendRules = { clock, commit, honoursDeletes, rate: 1 + world.pick([-1, 0, 1]) * drift, granularityMs };
+    const rules: BackendRules = {
+      clock,
+      commit,
+      honoursDeletes,
+      rate: 1 + world.pick([-1, 0, 1]) * drift,
+      granularityMs,
+    };
     return new Backend(world, name, rules, ghost.applied);
   };
   const members = make("M");
