@@ -130,7 +130,7 @@ test("the log levels", { timeout: 60_000 }, async () => {
   const { membership } = connect(server);
   await membership.listNodes({});
   await eventually(async () => {
-    const call = /\{"level":20,.*"call":"orbit\.directory\.v1\.MembershipService\.ListNodes","code":"ok"/;
+    const call = /\{"level":"debug",.*"call":"orbit\.directory\.v1\.MembershipService\.ListNodes","code":"ok"/;
     return call.test(server.said()) ? true : undefined;
   });
 });
