@@ -38,7 +38,7 @@ const MAX_VALUE_BYTES = 16 * 1024 * 1024;
 const MAX_COMMIT_OPS = 4096;
 const PAGE_ENTRIES = 256;
 
-export const btreeCapabilities: Capabilities = Object.freeze({
+const btreeCapabilities: Capabilities = Object.freeze({
   consistency: "linearizable",
   durability: "disk",
   scope: "host",

@@ -264,7 +264,10 @@ export class Environment {
     return new StoreError(code, reason, { cause, outcome: "unknown" });
   }
 
-  /** After a failed commit LMDB's picture of its free pages is not to be trusted: it is read anew from the file. */
+  /**
+   * Opens LMDB anew after a failed commit. What it holds in memory about free pages is not to be trusted then, and had
+   * the page that makes a commit visible failed, it would refuse all further work without an answer.
+   */
   async #reopen(): Promise<void> {
     const reopen = async (): Promise<void> => {
       try {

@@ -277,9 +277,15 @@ describe("life", () => {
   test("drivers over one directory share it: one closes while the other works, and at once after", async () => {
     const path = tempDirectory();
     const [first, second] = [await openBtree(path), await openBtree(`${path}/../${path.split("/").at(-1)}`)];
-    const closing = first.close();
+    let unsettled = 20;
+    const writes = Array.from({ length: unsettled }, async (_, index) => {
+      await first.put(`first-${index}`, bytes("v"), "absent");
+      unsettled -= 1;
+    });
+    await first.close();
+    expect(unsettled).toBe(0);
+    await Promise.all(writes);
     await second.put("k", bytes("1"), "absent");
-    await closing;
     expect(text((await second.get("k"))?.value)).toBe("1");
     const closed = second.close();
     const third = await openBtree(path);

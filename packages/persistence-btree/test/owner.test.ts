@@ -2,8 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 
 import { describe, expect, test } from "vitest";
 
-import { childOfTest } from "./support/child.ts";
-import { bytes, openBtree, tempDirectory } from "./support/open.ts";
+import { bytes, childOfTest, openBtree, tempDirectory } from "./support/open.ts";
 
 async function rewriteOwner(path: string, change: object): Promise<void> {
   expect(await childOfTest("rewrite.ts", [path, "owner", JSON.stringify(change)]).line()).toBe("done");

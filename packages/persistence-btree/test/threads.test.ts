@@ -4,8 +4,7 @@ import { Worker } from "node:worker_threads";
 
 import { expect, onTestFinished, test } from "vitest";
 
-import { childOfTest } from "./support/child.ts";
-import { bytes, openBtree, tempDirectory, text } from "./support/open.ts";
+import { bytes, childOfTest, openBtree, tempDirectory, text } from "./support/open.ts";
 
 interface Thread {
   ask(request: object): Promise<unknown>;

@@ -3,8 +3,6 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-import { onTestFinished } from "vitest";
-
 export interface Child {
   readonly process: ChildProcess;
   readonly pid: number;
@@ -38,11 +36,4 @@ export function startChild(script: string, args: readonly string[], options: { u
       await exited;
     },
   };
-}
-
-/** As {@link startChild}, and gone after the test. */
-export function childOfTest(...args: Parameters<typeof startChild>): Child {
-  const child = startChild(...args);
-  onTestFinished(() => void child.process.kill("SIGKILL"));
-  return child;
 }

@@ -21,7 +21,7 @@ export interface KillReport {
 
 /**
  * Kills a process that writes under load, at random moments, and opens the directory after each: every write that it
- * had acknowledged must be there, and no commit by half.
+ * had acknowledged must be there, and no commit by half. Ends at the first fault, with the directory as it was found.
  */
 export async function killCampaign({ path, runs, seed }: KillCampaign): Promise<KillReport> {
   const random = seededRandom(seed);
@@ -41,7 +41,11 @@ export async function killCampaign({ path, runs, seed }: KillCampaign): Promise<
         const match = /^(count-\d+) (\d+)$|^(commit-\d+) \d+\.(\d+)$/.exec(line);
         if (match === null) continue;
         acknowledged += 1;
-        if (match[1] !== undefined) counts.set(match[1], Number(match[2]));
+        if (match[1] !== undefined) {
+          const [before, count] = [counts.get(match[1]) ?? 0, Number(match[2])];
+          if (count <= before) faults.push(`run ${run}: ${match[1]} fell from ${before} to ${count}`);
+          counts.set(match[1], count);
+        }
         if (match[3] !== undefined) commits.set(match[3], Number(match[4]));
       }
     })();
@@ -50,6 +54,8 @@ export async function killCampaign({ path, runs, seed }: KillCampaign): Promise<
     await reading;
     if (child.errors() !== "") faults.push(`run ${run}: the child wrote ${child.errors()}`);
     faults.push(...(await check(path, run, counts, commits)));
+    // What follows a loss shows nothing new, and would write over its traces.
+    if (faults.length > 0) break;
   }
   return { acknowledged, faults };
 }

@@ -6,6 +6,7 @@ import type { StoreDriver } from "@orbit/persistence/driver";
 import { onTestFinished } from "vitest";
 
 import { btree, type BtreeRuntime } from "../../src/index.ts";
+import { type Child, startChild } from "./child.ts";
 
 /** Makes a directory that is gone after the test. */
 export function tempDirectory(): string {
@@ -20,6 +21,13 @@ export async function openBtree(path: string, mapSize?: number, runtime?: BtreeR
   onTestFinished(() => driver.close());
   await driver.open();
   return driver;
+}
+
+/** Starts a script of this folder in a process of its own, which is gone after the test. */
+export function childOfTest(...args: Parameters<typeof startChild>): Child {
+  const child = startChild(...args);
+  onTestFinished(() => void child.process.kill("SIGKILL"));
+  return child;
 }
 
 export function bytes(text: string): Uint8Array {
