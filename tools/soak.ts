@@ -6,6 +6,14 @@ const CAMPAIGNS: Readonly<Record<string, { readonly file: string; readonly about
     file: "packages/persistence/test/simulation/main.ts",
     about: "leases under a simulated clock, network and store: --seeds N --seed S, --trace replays one",
   },
+  ablations: {
+    file: "packages/persistence/test/simulation/ablate.ts",
+    about: "the same with one rule switched off at a time, which must be found: --seeds N --seed S --only TEXT",
+  },
+  "btree-kill": {
+    file: "packages/persistence-btree/test/support/kill-main.ts",
+    about: "kill -9 under load, then every acknowledged write must be there: --runs N --seed S",
+  },
 };
 
 const [name = "", ...flags] = process.argv.slice(2);
