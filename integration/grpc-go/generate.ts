@@ -9,6 +9,6 @@ const [out] = process.argv.slice(2);
 
 execFileSync(
   join(proto, "node_modules", ".bin", "buf"),
-  ["generate", proto, "--path", join(proto, "proto", "orbit"), ...(out === undefined ? [] : ["-o", out])],
+  ["generate", proto, "--path", join(proto, "proto", "orbit", "directory"), ...(out === undefined ? [] : ["-o", out])],
   { cwd: root, stdio: ["ignore", "inherit", "inherit"] },
 );
