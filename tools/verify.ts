@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
+import { installPrograms } from "./lib/programs.ts";
 import { type Outcome, run } from "./lib/run.ts";
 import { countFile, summaryLine } from "./lib/summary.ts";
 import { pnpm } from "./lib/workspace.ts";
@@ -58,6 +59,7 @@ const steps: ReadonlyMap<string, () => Promise<Outcome>> = new Map([
   ["lint", () => run("oxlint", ["--type-aware", "--deny-warnings", "--report-unused-disable-directives"])],
   ["types", () => run("tsc", ["-b"])],
   ["unused", () => inTurn(["knip", "--no-config-hints"], ["sherif"])],
+  ["programs", installPrograms],
   ["tests", tests],
   ["api", () => task("api:check")],
   ["package", () => task("package:check")],

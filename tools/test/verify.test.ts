@@ -22,6 +22,7 @@ test("runs what is asked for, and leaves the counts as the last line and in the 
 test("refuses a step that is not there", async () => {
   expect(await run("node", ["tools/verify.ts", "--only", "lint,speed"])).toEqual({
     code: 1,
-    output: "There is no step speed: choose from install, format, lint, types, unused, tests, api, package, audit.\n",
+    output:
+      "There is no step speed: choose from install, format, lint, types, unused, programs, tests, api, package, audit.\n",
   });
 });
