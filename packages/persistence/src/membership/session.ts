@@ -31,6 +31,8 @@ export class StoreNodeSession implements NodeSession {
   readonly #belief: Belief;
   #info: NodeInfo;
   #beat: Cancel | undefined;
+  /** When the next heartbeat is due. */
+  #due: number | undefined;
   #isLeaving = false;
   #leaving: Promise<void> | undefined;
 
@@ -107,6 +109,8 @@ export class StoreNodeSession implements NodeSession {
   }
 
   #ended(): void {
+    // Whoever looks at the belief first after a stall ends it, and no heartbeat comes any more.
+    this.#reportStall();
     this.#beat?.();
     if (this.#isLeaving) return;
     const event: MembershipEvent = { type: "lost", provider: this.#init.provider, node: this.#info.nodeId };
@@ -116,13 +120,21 @@ export class StoreNodeSession implements NodeSession {
   #schedule(share: number): void {
     const { clock, random } = this.#init;
     const pauseMs = this.#info.ttlMs * share * (0.9 + random.number() / 10);
-    const due = clock.now() + pauseMs;
-    this.#beat = clock.after(pauseMs, () => void this.#heartbeat(clock.now() - due));
+    this.#due = clock.now() + pauseMs;
+    this.#beat = clock.after(pauseMs, () => void this.#heartbeat());
   }
 
-  async #heartbeat(lateMs: number): Promise<void> {
+  /** Tells when the heartbeat is so late that the process can't have run. */
+  #reportStall(): void {
+    if (this.#due === undefined) return;
     const { ttlMs, nodeId } = this.#info;
+    const lateMs = this.#init.clock.now() - this.#due;
+    this.#due = undefined;
     if (lateMs > ttlMs * HEARTBEAT) stallChannel.publish({ node: nodeId, lateMs, ttlMs } satisfies StallEvent);
+  }
+
+  async #heartbeat(): Promise<void> {
+    this.#reportStall();
     if (!this.#belief.holds()) return;
     try {
       // An answer after the deadline would come too late to help.
