@@ -70,6 +70,7 @@ export { directory, type DirectoryOptions } from "./directory/directory.ts";
 export { remoteHolder } from "./directory/remote-holder.ts";
 export type { LeaseEvent, MembershipEvent, StallEvent } from "./events.ts";
 export { guarded, type GuardedOptions } from "./guarded/guarded.ts";
+export { type GuardedSweepOptions, sweepGuarded } from "./guarded/sweep.ts";
 export { membership, type MembershipOptions } from "./membership/membership.ts";
 export { type AddressableKey, int32Key, int64Key, noKey, stringKey } from "./orbit/key.ts";
 export {

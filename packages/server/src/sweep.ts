@@ -1,4 +1,4 @@
-import { namespacesOf, type Store, type SweepReport } from "@orbit/persistence";
+import { namespacesOf, type Store, sweepGuarded, type SweepReport } from "@orbit/persistence";
 
 import type { Namespaces } from "./namespaces.ts";
 
@@ -15,6 +15,7 @@ export async function sweepAll(
     const { membership, directory } = namespaces.reader(name);
     total = plus(total, await membership.sweep({ signal }));
     total = plus(total, await directory.sweep({ signal }));
+    for (const store of new Set(stores)) total = plus(total, await sweepGuarded(store, { namespace: name, signal }));
   }
   return total;
 }

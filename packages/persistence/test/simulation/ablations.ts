@@ -24,6 +24,25 @@ function edit(file: string, find: string, replace: string): Ablation["edits"][nu
   return { file, find, replace };
 }
 
+const RENEWS_LATE: Ablation["edits"] = [
+  edit(
+    BELIEF,
+    "if (!this.holds() || sent.at + beliefMs <= this.#deadline) return;",
+    "if (sent.at + beliefMs <= this.#deadline) return;\n    this.#ended = false;",
+  ),
+  edit(
+    SESSION,
+    "  async update(change: NodeChange, options?: CallOptions): Promise<void> {\n    this.#checkLive();",
+    "  async update(change: NodeChange, options?: CallOptions): Promise<void> {",
+  ),
+  edit(SESSION, "    if (!this.#belief.holds()) return;\n    try {", "    try {"),
+  edit(
+    MEMBERSHIP,
+    "return known !== undefined && this.records.clock.now() - known.sent.at < known.record.ttlMs ? known : undefined;",
+    "return known;",
+  ),
+];
+
 export const ABLATIONS: readonly Ablation[] = [
   {
     rule: 1,
@@ -86,13 +105,14 @@ export const ABLATIONS: readonly Ablation[] = [
   },
   {
     rule: 2,
-    name: "a node whose time has passed is not marked before the takeover",
+    name: "a node whose time has passed is not marked before the takeover, and renews late",
     edits: [
       edit(
         MEMBERSHIP,
         'if (await this.#end(lease, current, bounded)) {\n        this.#publish("expired"',
         '{\n        this.#publish("expired"',
       ),
+      ...RENEWS_LATE,
     ],
     seed: 0,
   },
@@ -316,7 +336,7 @@ export const ABLATIONS: readonly Ablation[] = [
       edit(
         LEASE,
         "      this.#finish();\n      // A lease",
-        "      void this.requests.release(this, options).then(\n        () => this.#finish(),\n        () => this.#finish(),\n      );\n      return Promise.resolve(true);\n      // A lease",
+        "      return this.requests.release(this, options).finally(() => this.#finish());\n      // A lease",
       ),
     ],
     seed: 0,
@@ -324,36 +344,13 @@ export const ABLATIONS: readonly Ablation[] = [
   {
     rule: 8,
     name: "a session renews past its own deadline",
-    edits: [
-      edit(
-        BELIEF,
-        "if (!this.holds() || sent.at + beliefMs <= this.#deadline) return;",
-        "if (sent.at + beliefMs <= this.#deadline) return;\n    this.#ended = false;",
-      ),
-      edit(
-        SESSION,
-        "  async update(change: NodeChange, options?: CallOptions): Promise<void> {\n    this.#checkLive();",
-        "  async update(change: NodeChange, options?: CallOptions): Promise<void> {",
-      ),
-      edit(SESSION, "    if (!this.#belief.holds()) return;\n    try {", "    try {"),
-      edit(
-        MEMBERSHIP,
-        "return known !== undefined && this.records.clock.now() - known.sent.at < known.record.ttlMs ? known : undefined;",
-        "return known;",
-      ),
-    ],
+    edits: RENEWS_LATE,
     seed: 0,
   },
   {
     rule: 9,
     name: "joining does not wait for a live record of the same id",
-    edits: [
-      edit(
-        MEMBERSHIP,
-        "if (current === undefined || replace) return 0;",
-        "if (current !== undefined || replace) return 0;",
-      ),
-    ],
+    edits: [edit(MEMBERSHIP, 'if (record.status === "stopped" || own.has(record.epoch)) return 0;', "return 0;")],
     seed: 0,
   },
   {

@@ -93,18 +93,20 @@ export class Backend {
   }
 }
 
-const CLIENT_TIMEOUT_MS = 40;
+/** Patient clients hold on to requests that are very late. */
+const CLIENT_TIMEOUTS_MS = [40, 40, 300];
 
 /** How a machine reaches a backend: messages are lost, delayed, repeated and overtaken. */
 export function connect(world: World, machine: Machine, backend: Backend): { driver: StoreDriver; settle(): void } {
   // The probe at open is not what is under test.
   let calm = true;
+  const timeoutMs = world.pick(CLIENT_TIMEOUTS_MS);
   const call = <T>(what: string, write: boolean, apply: () => T): Promise<T> => {
     if (calm) return Promise.resolve(apply());
     return new Promise((resolve, reject) => {
       const { faulty } = world;
       const slow = faulty && world.chance(0.1);
-      const there = world.between(0.1, slow ? 120 : 8);
+      const there = world.between(0.1, slow ? 250 : 8);
       const back = world.between(0.1, faulty && world.chance(0.05) ? 80 : 8);
       const lost = faulty && world.chance(0.04);
       const answerLost = faulty && world.chance(0.06);
@@ -122,7 +124,7 @@ export function connect(world: World, machine: Machine, backend: Backend): { dri
       if (!lost) world.at(world.time + there, () => arrive(false));
       if (write && faulty && world.chance(0.05))
         world.at(world.time + there + world.between(0, 300), () => arrive(true));
-      machine.clock.after(CLIENT_TIMEOUT_MS, () =>
+      machine.clock.after(timeoutMs, () =>
         finish(() =>
           reject(
             new StoreError("UNAVAILABLE", "no answer", { outcome: write ? "unknown" : "none", retryable: !write }),

@@ -10,6 +10,7 @@ import {
   membership,
   type Store,
   StoreError,
+  sweepGuarded,
 } from "../../src/index.ts";
 import { sleep } from "../../src/runtime/wait.ts";
 import { connect, type Backend } from "./backend.ts";
@@ -48,7 +49,7 @@ export class Process implements Believer {
     for (const backend of new Set(Object.values(backends))) {
       const { driver, settle } = connect(this.#world, this.machine, backend);
       const { clock } = this.machine;
-      stores.set(backend, await createStore(driver, { clock, random: this.#world.random, operationTimeoutMs: 200 }));
+      stores.set(backend, await createStore(driver, { clock, random: this.#world.random, operationTimeoutMs: 500 }));
       settle();
     }
     const store = (backend: Backend): Store => stores.get(backend) as Store;
@@ -56,7 +57,7 @@ export class Process implements Believer {
     const members = membership(store(backends.members), options);
     const leases = directory(store(backends.leases), { membership: members, ...options });
     void this.#live(members, leases, store(backends.data), replace);
-    if (this.#scenario.sweep) void this.#repeat(150, () => this.#sweep(members, leases));
+    if (this.#scenario.sweep) void this.#repeat(150, () => this.#sweep(members, leases, store(backends.data)));
   }
 
   async #live(members: ClusterMembership, leases: AddressableDirectory, data: Store, replace: boolean): Promise<void> {
@@ -127,9 +128,10 @@ export class Process implements Believer {
     }
   }
 
-  async #sweep(members: ClusterMembership, leases: AddressableDirectory): Promise<void> {
+  async #sweep(members: ClusterMembership, leases: AddressableDirectory, data: Store): Promise<void> {
     await members.sweep();
     await leases.sweep();
+    await sweepGuarded(data, { graceMs: 20 });
     await sleep(this.machine.clock, this.#world.between(0, 150));
   }
 
