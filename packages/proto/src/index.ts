@@ -106,3 +106,46 @@ export {
   type NoKey,
   NoKeySchema,
 } from "./gen/orbit/directory/v1/types_pb.ts";
+export {
+  type AddressableKeyProto,
+  AddressableKeyProtoSchema,
+  type AddressableLeaseProto,
+  AddressableLeaseProtoSchema,
+  type AddressableReferenceProto,
+  AddressableReferenceProtoSchema,
+} from "./gen/orbit/shared/addressable_pb.ts";
+export {
+  type AbandonAddressableLeaseRequestProto,
+  AbandonAddressableLeaseRequestProtoSchema,
+  type AbandonAddressableLeaseResponseProto,
+  AbandonAddressableLeaseResponseProtoSchema,
+  AddressableManagement as AddressableManagementService,
+  type RenewAddressableLeaseRequestProto,
+  RenewAddressableLeaseRequestProtoSchema,
+  type RenewAddressableLeaseResponseProto,
+  RenewAddressableLeaseResponseProto_Status,
+  RenewAddressableLeaseResponseProtoSchema,
+} from "./gen/orbit/shared/addressable_management_pb.ts";
+export {
+  type CapabilitiesProto,
+  CapabilitiesProtoSchema,
+  type NodeIdProto,
+  NodeIdProtoSchema,
+  type NodeInfoProto,
+  NodeInfoProtoSchema,
+  type NodeLeaseProto,
+  NodeLeaseProtoSchema,
+  NodeStatusProto,
+} from "./gen/orbit/shared/node_pb.ts";
+export {
+  type JoinClusterRequestProto,
+  JoinClusterRequestProtoSchema,
+  type LeaveClusterRequestProto,
+  LeaveClusterRequestProtoSchema,
+  type NodeLeaseResponseProto,
+  NodeLeaseResponseProto_Status,
+  NodeLeaseResponseProtoSchema,
+  NodeManagement as NodeManagementService,
+  type RenewNodeLeaseRequestProto,
+  RenewNodeLeaseRequestProtoSchema,
+} from "./gen/orbit/shared/node_management_pb.ts";

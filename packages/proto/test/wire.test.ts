@@ -2,13 +2,23 @@ import { create, fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 
 import {
+  AbandonAddressableLeaseResponseProtoSchema,
+  AddressableKeyProtoSchema,
   AddressableKeySchema,
+  AddressableLeaseProtoSchema,
   AddressableLeaseSchema,
+  AddressableManagementService,
   ErrorDetailSchema,
   HealthCheckRequestSchema,
   HealthCheckResponse_ServingStatus,
   HealthCheckResponseSchema,
+  NodeInfoProtoSchema,
+  NodeLeaseResponseProto_Status,
+  NodeLeaseResponseProtoSchema,
   NodeLeaseSchema,
+  NodeManagementService,
+  NodeStatusProto,
+  RenewNodeLeaseRequestProtoSchema,
 } from "../src/index.ts";
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
@@ -65,6 +75,83 @@ test.each([
     ),
     "0801",
   ],
+  // As clients of the original Orbit send and read it.
+  [
+    "a node",
+    toBinary(
+      NodeInfoProtoSchema,
+      create(NodeInfoProtoSchema, {
+        id: { key: "k", namespace: "n" },
+        capabilities: { addressableTypes: ["T"] },
+        visibleNodes: [{ key: "v" }],
+        lease: { challengeToken: "c", renewAt: { seconds: 1n }, expiresAt: { seconds: 2n } },
+        url: "u",
+        status: NodeStatusProto.DRAINING,
+      }),
+    ),
+    "0a060a016b12016e12030a01541a030a0176220b0a0163120208011a0208022a01753003",
+  ],
+  [
+    "a refusal",
+    toBinary(
+      NodeLeaseResponseProtoSchema,
+      create(NodeLeaseResponseProtoSchema, { status: NodeLeaseResponseProto_Status.ERROR, errorDescription: "e" }),
+    ),
+    "08011a0165",
+  ],
+  [
+    "a renewal",
+    toBinary(
+      RenewNodeLeaseRequestProtoSchema,
+      create(RenewNodeLeaseRequestProtoSchema, { challengeToken: "c", capabilities: {} }),
+    ),
+    "0a01631200",
+  ],
+  [
+    "the original's int32Key",
+    toBinary(AddressableKeyProtoSchema, create(AddressableKeyProtoSchema, { key: { case: "int32Key", value: 7 } })),
+    "0807",
+  ],
+  [
+    "the original's int64Key",
+    toBinary(AddressableKeyProtoSchema, create(AddressableKeyProtoSchema, { key: { case: "int64Key", value: -1n } })),
+    "10ffffffffffffffffff01",
+  ],
+  [
+    "the original's stringKey",
+    toBinary(
+      AddressableKeyProtoSchema,
+      create(AddressableKeyProtoSchema, { key: { case: "stringKey", value: "bob" } }),
+    ),
+    "1a03626f62",
+  ],
+  [
+    "the original's noKey",
+    toBinary(AddressableKeyProtoSchema, create(AddressableKeyProtoSchema, { key: { case: "noKey", value: true } })),
+    "2001",
+  ],
+  [
+    "an addressable lease with its fence",
+    toBinary(
+      AddressableLeaseProtoSchema,
+      create(AddressableLeaseProtoSchema, {
+        nodeId: { key: "k" },
+        reference: { type: "T", key: { key: { case: "noKey", value: true } } },
+        renewAt: { seconds: 1n },
+        expiresAt: { seconds: 2n },
+        fence: 3n,
+      }),
+    ),
+    "0a030a016b12070a0154120220011a02080122020802a00603",
+  ],
+  [
+    "an abandoned lease",
+    toBinary(
+      AbandonAddressableLeaseResponseProtoSchema,
+      create(AbandonAddressableLeaseResponseProtoSchema, { abandoned: true }),
+    ),
+    "0801",
+  ],
 ])("%s", (_, bytes, expected) => {
   expect(hex(bytes)).toBe(expected);
 });
@@ -77,4 +164,15 @@ test("a fence above 2^53 survives the wire and JSON", () => {
   );
   expect(lease.fence).toBe(fence);
   expect(toJson(AddressableLeaseSchema, lease)).toEqual({ fence: fence.toString() });
+});
+
+test("the original's services and methods have its names", () => {
+  const names = [NodeManagementService, AddressableManagementService].map(({ typeName, methods }) => [
+    typeName,
+    ...methods.map(({ name }) => name),
+  ]);
+  expect(names).toEqual([
+    ["orbit.shared.NodeManagement", "JoinCluster", "RenewLease", "LeaveCluster"],
+    ["orbit.shared.AddressableManagement", "RenewLease", "AbandonLease"],
+  ]);
 });
