@@ -266,6 +266,10 @@ test("bulk forms answer each on its own", async () => {
   expect(await collect(one.leases.leasesOf("a"))).toMatchObject([{ reference: other }]);
   const ended = { id: "a", epoch: "0".repeat(32) };
   expect(await one.members.renewMany([a, ended])).toMatchObject([{ id: "a" }, { code: "LEASE_LOST" }]);
+  const joined = await one.members.joinMany([{ id: "c" }, { id: "" }, { id: "d" }]);
+  expect(joined).toMatchObject([{ id: "c" }, { code: "INVALID_ARGUMENT" }, { id: "d" }]);
+  const updated = await one.members.updateMany([a, ended], { status: "draining" });
+  expect(updated).toMatchObject([{ status: "draining" }, { code: "LEASE_LOST" }]);
 });
 
 test("the sweeper frees dead nodes' leases under one lease, in every namespace", async () => {

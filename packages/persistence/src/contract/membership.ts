@@ -121,6 +121,12 @@ export interface ClusterMembership {
   looksAlive(lease: NodeLease, options?: CallOptions): Promise<boolean>;
   /** All nodes on record, or those alone that are neither stopped nor expired and not draining. */
   nodes(options?: CallOptions & { readonly active?: boolean }): Promise<readonly NodeInfo[]>;
+  joinMany(nodes: readonly NodeDescription[], options?: JoinOptions): Promise<readonly (NodeSession | StoreError)[]>;
+  updateMany(
+    leases: readonly NodeLease[],
+    change: NodeChange,
+    options?: CallOptions,
+  ): Promise<readonly (NodeInfo | StoreError)[]>;
   getMany(ids: readonly string[], options?: CallOptions): Promise<readonly (NodeInfo | undefined | StoreError)[]>;
   renewMany(leases: readonly NodeLease[], options?: CallOptions): Promise<readonly (NodeInfo | StoreError)[]>;
   leaveMany(leases: readonly NodeLease[], options?: CallOptions): Promise<readonly (boolean | StoreError)[]>;

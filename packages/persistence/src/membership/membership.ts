@@ -34,6 +34,7 @@ import {
 import { scanRecords } from "../store/scan-records.ts";
 import { settleAll } from "../store/settle.ts";
 import { checkLease, checkNode } from "./checks.ts";
+import { describeNode, isLife } from "./life.ts";
 import { StoreNodeSession } from "./session.ts";
 import { sweepNodes } from "./sweep.ts";
 import { viewOf, watchViews } from "./view.ts";
@@ -47,7 +48,6 @@ export interface MembershipOptions {
   readonly allowWeak?: boolean;
 }
 
-const DEFAULT_TTL_MS = 10_000;
 const JOIN_POLL_MS = 1_000;
 const BULK_CONCURRENCY = 64;
 const MAX_KNOWN = 10_000;
@@ -119,7 +119,7 @@ export class StoreMembership implements ClusterMembership {
         continue;
       }
       // A fresh epoch an attempt: one whose outcome stays unknown may land later and must name nobody.
-      const record = describe(node, randomHex(random, 16));
+      const record = describeNode(node, randomHex(random, 16));
       own.add(record.epoch);
       const sent = sentNow(clock);
       const written = await this.#tryWrite(
@@ -198,6 +198,18 @@ export class StoreMembership implements ClusterMembership {
       }
     }
     return found;
+  }
+
+  joinMany(nodes: readonly NodeDescription[], options?: JoinOptions): Promise<readonly (NodeSession | StoreError)[]> {
+    return settleAll(nodes, BULK_CONCURRENCY, (node) => this.join(node, options));
+  }
+
+  updateMany(
+    leases: readonly NodeLease[],
+    change: NodeChange,
+    options?: CallOptions,
+  ): Promise<readonly (NodeInfo | StoreError)[]> {
+    return settleAll(leases, BULK_CONCURRENCY, (lease) => this.update(lease, change, options));
   }
 
   getMany(ids: readonly string[], options?: CallOptions): Promise<readonly (NodeInfo | undefined | StoreError)[]> {
@@ -367,22 +379,4 @@ export class StoreMembership implements ClusterMembership {
     const node = { namespace: this.namespace, key: id };
     membershipChannel.publish({ type, provider: this.#provider, node } satisfies MembershipEvent);
   }
-}
-
-function describe(node: NodeDescription, epoch: string): NodeRecord {
-  return {
-    epoch,
-    url: node.url,
-    addressableTypes: node.addressableTypes ?? [],
-    metadata: node.metadata ?? {},
-    status: node.status ?? "active",
-    ttlMs: node.ttlMs ?? DEFAULT_TTL_MS,
-  };
-}
-
-/** Whether a record is that life and not ended; an absent record or another epoch means dead, for ever. */
-function isLife(record: StoredRecord | undefined, epoch: string): record is StoredRecord {
-  if (record === undefined) return false;
-  const node = decodeNode(record.envelope.body);
-  return node.epoch === epoch && node.status !== "stopped";
 }

@@ -12,6 +12,7 @@ const DIRECTORY = "src/directory/directory.ts";
 const LEASE = "src/directory/lease.ts";
 const SWEEP = "src/directory/sweep.ts";
 const MEMBERSHIP = "src/membership/membership.ts";
+const LIFE = "src/membership/life.ts";
 const SESSION = "src/membership/session.ts";
 const BELIEF = "src/clockrules/belief.ts";
 const EXPIRY = "src/clockrules/expiry.ts";
@@ -144,11 +145,7 @@ export const ABLATIONS: readonly Ablation[] = [
     rule: 2,
     name: "another epoch of the node counts as the same life",
     edits: [
-      edit(
-        MEMBERSHIP,
-        'return node.epoch === epoch && node.status !== "stopped";',
-        'return node.status !== "stopped";',
-      ),
+      edit(LIFE, 'return node.epoch === epoch && node.status !== "stopped";', 'return node.status !== "stopped";'),
     ],
     seed: 0,
   },
@@ -359,8 +356,8 @@ export const ABLATIONS: readonly Ablation[] = [
     edits: [
       edit(
         MEMBERSHIP,
-        "describe(node, randomHex(random, 16));",
-        'describe(node, Buffer.from(node.id.padEnd(16)).toString("hex"));',
+        "describeNode(node, randomHex(random, 16));",
+        'describeNode(node, Buffer.from(node.id.padEnd(16)).toString("hex"));',
       ),
     ],
     seed: 0,
