@@ -4,7 +4,13 @@ import { hostname } from "node:os";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { prometheus, type Prometheus } from "@orbit/observability";
 import { type PersistenceConfig, type ProviderRegistry, type Store, StoreError, systemClock } from "@orbit/persistence";
-import { DirectoryService, HealthService, MembershipService } from "@orbit/proto";
+import {
+  AddressableManagementService,
+  DirectoryService,
+  HealthService,
+  MembershipService,
+  NodeManagementService,
+} from "@orbit/proto";
 import type { Logger } from "pino";
 
 import { AdminServer } from "./admin/admin.ts";
@@ -19,6 +25,8 @@ import { membershipService } from "./grpc/membership-service.ts";
 import { authority } from "./listening.ts";
 import { Namespaces } from "./namespaces.ts";
 import type { ServerOptions, TlsFiles } from "./options.ts";
+import { addressableManagement } from "./orbit/addressable-management.ts";
+import { nodeManagement } from "./orbit/node-management.ts";
 import { ReadinessMonitor } from "./readiness.ts";
 import { ServerNode } from "./server-node.ts";
 import { watchStalls } from "./stalls.ts";
@@ -216,6 +224,8 @@ export class OrbitServer implements AsyncDisposable {
       routes: (router) => {
         router.service(MembershipService, membershipService(namespaces, this.#draining.signal));
         router.service(DirectoryService, directoryService(namespaces));
+        router.service(NodeManagementService, nodeManagement(namespaces));
+        router.service(AddressableManagementService, addressableManagement(namespaces, this.#draining.signal));
         router.service(HealthService, healthService(readiness));
       },
     });

@@ -26,7 +26,13 @@ describe("health", () => {
     await using served = await serve({ provider: mapProvider(async () => now) });
     const { health } = served;
     expect((await health.check({})).status).toBe(Serving.SERVING);
-    expect((await health.check({ service: DirectoryService.typeName })).status).toBe(Serving.SERVING);
+    for (const service of [
+      DirectoryService.typeName,
+      "orbit.shared.NodeManagement",
+      "orbit.shared.AddressableManagement",
+    ]) {
+      expect((await health.check({ service })).status).toBe(Serving.SERVING);
+    }
     await expect(health.check({ service: "nothing" })).rejects.toMatchObject({ code: Code.NotFound });
     expect(await reader(health.watch({ service: "nothing" }))()).toMatchObject({ status: Serving.SERVICE_UNKNOWN });
 

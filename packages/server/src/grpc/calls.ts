@@ -3,7 +3,7 @@ import { channel } from "node:diagnostics_channel";
 import { Code, type ConnectError, type Interceptor, type StreamResponse } from "@connectrpc/connect";
 import type { RpcEvent } from "@orbit/observability";
 import { StoreError, systemClock } from "@orbit/persistence";
-import { DirectoryService, MembershipService } from "@orbit/proto";
+import { DirectoryService, MembershipService, NodeManagementService } from "@orbit/proto";
 import type { Logger } from "pino";
 
 import { toStatus } from "./errors.ts";
@@ -11,6 +11,7 @@ import { toStatus } from "./errors.ts";
 /** What a draining server refuses: it would hand out what it is about to stop serving. */
 const REFUSED: ReadonlySet<string> = new Set([
   `${MembershipService.typeName}.Join`,
+  `${NodeManagementService.typeName}.JoinCluster`,
   `${DirectoryService.typeName}.Acquire`,
   `${DirectoryService.typeName}.AcquireMany`,
 ]);

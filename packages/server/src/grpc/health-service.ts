@@ -1,14 +1,22 @@
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import {
+  AddressableManagementService,
   DirectoryService,
   HealthCheckResponse_ServingStatus as Serving,
   type HealthService,
   MembershipService,
+  NodeManagementService,
 } from "@orbit/proto";
 
 import type { ReadinessMonitor } from "../readiness.ts";
 
-const KNOWN: ReadonlySet<string> = new Set(["", DirectoryService.typeName, MembershipService.typeName]);
+const KNOWN: ReadonlySet<string> = new Set([
+  "",
+  DirectoryService.typeName,
+  MembershipService.typeName,
+  NodeManagementService.typeName,
+  AddressableManagementService.typeName,
+]);
 
 /** Answers `grpc.health.v1.Health`: every service here serves when the stores answer and no stop was asked for. */
 export function healthService(readiness: ReadinessMonitor): ServiceImpl<typeof HealthService> {
