@@ -1,6 +1,8 @@
 import { contract } from "./groups/a-contract.ts";
 import { compareAndSet } from "./groups/b-compare-and-set.ts";
+import { leases } from "./groups/c-leases.ts";
 import { clocks } from "./groups/d-clocks.ts";
+import { memberships } from "./groups/e-membership.ts";
 import { keysAndValues } from "./groups/f-keys-and-values.ts";
 import { lists } from "./groups/g-lists.ts";
 import { bulk } from "./groups/h-bulk.ts";
@@ -14,7 +16,9 @@ import { Pass } from "./pass.ts";
 const LAWS: readonly (readonly [GroupId, readonly Law[]])[] = [
   ["A", contract],
   ["B", compareAndSet],
+  ["C", leases],
   ["D", clocks],
+  ["E", memberships],
   ["F", keysAndValues],
   ["G", lists],
   ["H", bulk],

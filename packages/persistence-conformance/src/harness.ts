@@ -1,8 +1,11 @@
-import type { LayerName } from "@orbit/persistence";
+import type { Clock, LayerName } from "@orbit/persistence";
 import type { StoreDriver } from "@orbit/persistence/driver";
 
-/** Moves the backend's time, such as the manual clock that an embedded driver was given. */
-export interface BackendClock {
+/**
+ * Moves the backend's time, such as the manual clock that an embedded driver was given. Where it is a whole clock, it is
+ * also that of the stores in laws about the end of leases.
+ */
+export interface BackendClock extends Partial<Clock> {
   advance(ms: number): Promise<void> | void;
 }
 

@@ -1,11 +1,15 @@
-import { mapData, mapDriver } from "@orbit/persistence/testing";
+import { manualClock, mapData, mapDriver } from "@orbit/persistence/testing";
 import { describe, it } from "vitest";
 
 import { registerConformance } from "../src/index.ts";
 import { fullData, fullDriver } from "./full-driver.ts";
 
-const data = mapData();
-registerConformance({ describe, it }, { name: "map", open: () => mapDriver({ data }), layers: true });
+const runner = { describe, it };
+const [real, moved, full] = [mapData(), mapData(), fullData()];
+const clock = manualClock();
 
-const full = fullData();
-registerConformance({ describe, it }, { name: "full", clock: full.clock, open: () => fullDriver(full), layers: true });
+registerConformance(runner, { name: "map on real time", open: () => mapDriver({ data: real }) });
+
+registerConformance(runner, { name: "map", clock, open: () => mapDriver({ data: moved, clock }), layers: true });
+
+registerConformance(runner, { name: "full", clock: full.clock, open: () => fullDriver(full), layers: true });

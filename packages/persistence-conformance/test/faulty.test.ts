@@ -6,6 +6,7 @@ import { clockFaults } from "./faulty/clocks.ts";
 import { compareAndSetFaults } from "./faulty/compare-and-set.ts";
 import { contractFaults } from "./faulty/contract.ts";
 import { keyFaults } from "./faulty/keys.ts";
+import { leaseFaults } from "./faulty/leases.ts";
 import { listFaults } from "./faulty/lists.ts";
 import { operationFaults } from "./faulty/operations.ts";
 import { transactionFaults } from "./faulty/transactions.ts";
@@ -17,6 +18,7 @@ const FAULTY = [
   ...clockFaults,
   ...keyFaults,
   ...listFaults,
+  ...leaseFaults,
   ...bulkFaults,
   ...transactionFaults,
   ...operationFaults,

@@ -126,7 +126,11 @@ export function fullDriver(data: FullData): StoreDriver {
       if (failed.length > 0) return { ok: false, conflicts: failed.map((key) => ({ key, current: read(key) })) };
       return { ok: true, versions: ops.map((op) => apply(op)) };
     },
-    async *watch({ prefix, from }) {
+    async *watch({ prefix, from }, options) {
+      const aborted = Promise.withResolvers<never>();
+      aborted.promise.catch(() => undefined);
+      const abort = (): void => aborted.reject(new StoreError("ABORTED", "the watch was given up"));
+      options?.signal?.addEventListener("abort", abort, { once: true });
       let at = from === undefined ? data.log.length : Number(from);
       if (from === undefined) yield { type: "resync", cursor: String(at) as Cursor } satisfies Resync;
       for (;;) {
@@ -136,7 +140,7 @@ export function fullDriver(data: FullData): StoreDriver {
           .filter((item) => (item.type === "put" ? item.entry.key : item.key).startsWith(prefix));
         at = data.log.length;
         if (news.length > 0) yield news;
-        else await changed.promise;
+        else await Promise.race([changed.promise, aborted.promise]);
       }
     },
     async session(ttlMs): Promise<Session> {

@@ -4,6 +4,7 @@ import { equal, must } from "../assert.ts";
 import { type Bench, type Keyed, range } from "../bench.ts";
 import { driverLaw, type Law, law, storeLaw } from "../law.ts";
 import { holds, isWinner, lost, won } from "../traits/outcomes.ts";
+import { lostAnswers } from "./b-lost-answers.ts";
 import { races } from "./b-races.ts";
 import { versions } from "./b-versions.ts";
 
@@ -122,6 +123,7 @@ export const compareAndSet: readonly Law[] = [
 
   ...versions,
   ...races,
+  ...lostAnswers,
 ];
 
 async function start(bench: Bench): Promise<{ kv: Keyed; key: string }> {

@@ -5,14 +5,13 @@ import type { Bench } from "../bench.ts";
 import { type Law, storeLaw } from "../law.ts";
 import { holds, won } from "../traits/outcomes.ts";
 import { Stopwatch } from "../traits/time.ts";
+import { LATE_MS } from "../traits/timed.ts";
 
 type Prove = Law["prove"];
 
 const ttlLaw = (name: string, prove: Prove): Law => storeLaw(name, prove, { needs: ["ttl"] });
 const sessionLaw = (name: string, prove: Prove): Law => storeLaw(name, prove, { needs: ["session"] });
 
-/** How late a server may be with what has expired. Early it must never be. */
-const LATE_MS = 10_000;
 const LONG_MS = 3_600_000;
 
 export const clocks: readonly Law[] = [

@@ -1,4 +1,4 @@
-import { type Entry, type Store, StoreError, type Transaction, type WriteOp } from "@orbit/persistence";
+import { type Entry, type Store, StoreError, type Transaction, type Version, type WriteOp } from "@orbit/persistence";
 
 import { equal, must, rejects } from "../assert.ts";
 import { all, type Bench, range, turn } from "../bench.ts";
@@ -179,6 +179,42 @@ export const transactions: readonly Law[] = [
     };
     await Promise.all([byCommit(), byPut()]);
     equal(bench.text(await one.get("total")), `${2 * count}`, "no increment is lost");
+  }),
+
+  commitLaw("a commit is seen whole: who has seen one of its writes sees the others", async (bench) => {
+    const [writer, reader] = [await bench.store(), await bench.store()];
+    const keys = ["a", "b", "c"];
+    await all(keys, (key) => writer.put(key, bench.value("0"), "absent"));
+    let writing = true;
+    const write = async (): Promise<void> => {
+      let versions = (await readAll(writer, keys)).map((entry) => entry?.version);
+      for (let count = 1; count <= bench.rounds(20, 5); count += 1) {
+        const ops = keys.map((key, index) =>
+          put(bench, key, `${count}`, { version: versions[index] ?? ("" as Version) }),
+        );
+        const answer = await writer.commit([], ops);
+        must(answer.ok, "a commit that nobody contends with is applied", "ok", answer);
+        versions = [...answer.versions];
+        await turn();
+      }
+    };
+    const read = async (order: readonly string[]): Promise<void> => {
+      while (writing) {
+        let seen = 0;
+        for (const key of order) {
+          const found = Number(bench.text(await reader.get(key)));
+          must(
+            found >= seen,
+            `a read of ${key} after the others sees the same commit`,
+            `write ${seen} or later`,
+            found,
+          );
+          seen = found;
+        }
+        await turn();
+      }
+    };
+    await Promise.all([write().finally(() => (writing = false)), read(keys), read(keys.toReversed())]);
   }),
 
   commitLaw("money moved between accounts by transactions is neither made nor lost, at any moment", async (bench) => {

@@ -1,5 +1,5 @@
 import type { Store } from "@orbit/persistence";
-import type { DriverOperation } from "@orbit/persistence/driver";
+import type { Around, DriverOperation } from "@orbit/persistence/driver";
 
 import type { Bench } from "../bench.ts";
 
@@ -12,10 +12,11 @@ export interface Watched {
 /** A store, and every call that it makes of its driver. */
 export async function watched(bench: Bench): Promise<Watched> {
   const calls: DriverOperation[] = [];
-  const store = await bench.store({}, (call, options, run) => {
+  const around: Around = (call, options, run) => {
     calls.push(call.operation);
     return run(options);
-  });
+  };
+  const store = await bench.store({}, { around });
   calls.length = 0;
   return { store, calls };
 }

@@ -1,5 +1,5 @@
 import { endOf } from "../full-driver.ts";
-import { type Faulty, faultyFull, faultyMap } from "./faulty.ts";
+import { type Faulty, faultyFull, faultyMap, isData } from "./faulty.ts";
 
 export const clockFaults: readonly Faulty[] = [
   faultyFull("rounds a time to live down", ["D"], (driver) => ({
@@ -27,7 +27,7 @@ export const clockFaults: readonly Faulty[] = [
       const before = data.slots.get(key);
       const answer = await driver.put(key, value, when, options);
       const slot = data.slots.get(key);
-      const alive = before !== undefined && before.endsAt > data.clock.now();
+      const alive = isData(key) && before !== undefined && before.endsAt > data.clock.now();
       if (answer.ok && alive && slot !== undefined) data.slots.set(key, { ...slot, endsAt: before.endsAt });
       return answer;
     },
@@ -67,19 +67,19 @@ export const clockFaults: readonly Faulty[] = [
     async get(key) {
       const entry = await driver.get(key);
       const first = shared.get(key);
-      return entry && typeof first === "number" ? { ...entry, ageMs: clock.now() - first } : entry;
+      return entry && isData(key) && typeof first === "number" ? { ...entry, ageMs: clock.now() - first } : entry;
     },
   })),
   faultyMap("tells ages by a clock that is ahead", ["D"], (driver) => ({
     async get(key) {
       const entry = await driver.get(key);
-      return entry && { ...entry, ageMs: (entry.ageMs ?? 0) + 5_000 };
+      return entry && isData(key) ? { ...entry, ageMs: (entry.ageMs ?? 0) + 5_000 } : entry;
     },
   })),
   faultyMap("has ages that stand still", ["D"], (driver) => ({
     async get(key) {
       const entry = await driver.get(key);
-      return entry && { ...entry, ageMs: 0 };
+      return entry && isData(key) ? { ...entry, ageMs: 0 } : entry;
     },
   })),
 ];

@@ -1,4 +1,4 @@
-import { type Faulty, faultyMap } from "./faulty.ts";
+import { type Faulty, faultyMap, isData } from "./faulty.ts";
 
 const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -55,7 +55,7 @@ export const listFaults: readonly Faulty[] = [
       const now = (await Array.fromAsync(driver.scan(range))).flat();
       const before = shared.get(place);
       shared.set(place, now);
-      yield range.prefix.includes("-probe-") || !Array.isArray(before) ? now : (before as typeof now);
+      yield !isData(range.prefix) || !Array.isArray(before) ? now : (before as typeof now);
     },
   })),
   faultyMap("lists the last key of each page again", ["G"], (driver) => ({
