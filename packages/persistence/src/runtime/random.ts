@@ -8,8 +8,25 @@ export interface Random {
   number(): number;
 }
 
+/** Drawn at once and given out bit by bit: a call of the system costs more than many ids do. */
+const drawn = Buffer.alloc(4096);
+let used = drawn.length;
+
+/** Gives out bytes that were drawn before, each once; what was given out is wiped. */
+function fillDrawn(bytes: Uint8Array): Uint8Array {
+  if (bytes.length > drawn.length / 16) return randomFillSync(bytes);
+  if (used + bytes.length > drawn.length) {
+    randomFillSync(drawn);
+    used = 0;
+  }
+  bytes.set(drawn.subarray(used, used + bytes.length));
+  drawn.fill(0, used, used + bytes.length);
+  used += bytes.length;
+  return bytes;
+}
+
 export const systemRandom: Random = {
-  fill: (bytes) => randomFillSync(bytes),
+  fill: fillDrawn,
   number: () => Math.random(),
 };
 
