@@ -122,8 +122,14 @@ export class StoreDirectory implements AddressableDirectory {
   }
 
   async lookup(reference: AddressableReference, options?: CallOptions): Promise<AddressableLease | undefined> {
-    const { key } = this.keys.encode(this.namespace, ...referenceParts(reference));
-    return this.#present(reference, await this.records.get(key, options), options);
+    const [type, name] = referenceParts(reference);
+    const { key } = this.keys.encode(this.namespace, type, name);
+    const entry = await this.records.getEntry(key, options);
+    const record = entry && this.records.read(entry, "get");
+    const held = record && heldBy(record);
+    if (record === undefined || held === undefined || this.#isOver(record, held)) return undefined;
+    if (!(await this.membership.looksAlive({ id: held.node, epoch: held.epoch }, options))) return undefined;
+    return this.#leaseOf(reference, record, held);
   }
 
   async renew(grant: LeaseGrant, options?: CallOptions): Promise<AddressableLease> {
@@ -132,7 +138,7 @@ export class StoreDirectory implements AddressableDirectory {
     const node = await this.membership.get(lease.node.key, options);
     if (node?.epoch !== lease.epoch || node.status === "stopped") throw this.#lost("renew", grant);
     if (held.ttlMs === undefined) return lease;
-    if (this.judge.remainingMs(record, held.ttlMs) <= 0) throw this.#lost("renew", grant);
+    if (this.#isOver(record, held)) throw this.#lost("renew", grant);
     await this.#extend(lease, priorOf(record), options);
     return lease;
   }
@@ -187,7 +193,7 @@ export class StoreDirectory implements AddressableDirectory {
   /** Whether a held record may be overwritten: it is the holder's own, its own time has passed, or its node is dead. */
   async #canTake(current: StoredRecord, held: LeaseRecord, holder: Holder, options: CallOptions): Promise<boolean> {
     if (held.node === holder.id && held.epoch === holder.epoch) return true;
-    if (held.ttlMs !== undefined && this.judge.remainingMs(current, held.ttlMs) <= 0) return true;
+    if (this.#isOver(current, held)) return true;
     return this.membership.confirmDead({ id: held.node, epoch: held.epoch }, options);
   }
 
@@ -300,26 +306,18 @@ export class StoreDirectory implements AddressableDirectory {
       const found: AddressableLease[] = [];
       for (const { record, parts } of page) {
         const held = heldBy(record);
-        if (held === undefined || !wanted(held)) continue;
+        if (held === undefined || !wanted(held) || this.#isOver(record, held)) continue;
+        if (!(await this.membership.looksAlive({ id: held.node, epoch: held.epoch }, options))) continue;
         const reference = { type: parts[1] ?? "", key: parseKey(parts[2] ?? "") };
-        const lease = await this.#present(reference, record, options);
-        if (lease !== undefined) found.push(lease);
+        found.push(this.#leaseOf(reference, record, held));
       }
       if (found.length > 0) yield found;
     }
   }
 
-  /** The lease of a record, unless it is free or over. */
-  async #present(
-    reference: AddressableReference,
-    record: StoredRecord | undefined,
-    options: CallOptions | undefined,
-  ): Promise<AddressableLease | undefined> {
-    const held = record === undefined ? undefined : heldBy(record);
-    if (record === undefined || held === undefined) return undefined;
-    if (held.ttlMs !== undefined && this.judge.remainingMs(record, held.ttlMs) <= 0) return undefined;
-    if (!(await this.membership.looksAlive({ id: held.node, epoch: held.epoch }, options))) return undefined;
-    return this.#leaseOf(reference, record, held);
+  /** Whether a held record's own time has passed. */
+  #isOver(record: StoredRecord, { ttlMs }: LeaseRecord): boolean {
+    return ttlMs !== undefined && this.judge.remainingMs(record, ttlMs) <= 0;
   }
 
   #leaseOf(reference: AddressableReference, record: StoredRecord, held: LeaseRecord): AddressableLease {

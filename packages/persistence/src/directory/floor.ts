@@ -15,6 +15,7 @@ export class Floors {
   readonly #records: Records;
   readonly #keys: Keyspace;
   readonly #namespace: string;
+  readonly #shardKeys: ReturnType<Keyspace["encode"]>[] = [];
 
   constructor(records: Records, keys: Keyspace, namespace: string) {
     this.#records = records;
@@ -47,8 +48,8 @@ export class Floors {
     }
   }
 
-  #key(shard: number): { readonly key: string; readonly original: string | undefined } {
-    return this.#keys.encode(this.#namespace, shard.toString(16));
+  #key(shard: number): ReturnType<Keyspace["encode"]> {
+    return (this.#shardKeys[shard] ??= this.#keys.encode(this.#namespace, shard.toString(16)));
   }
 }
 

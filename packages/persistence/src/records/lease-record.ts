@@ -16,7 +16,21 @@ export function encodeLease(record: LeaseRecord): Uint8Array {
   return writer.integer(record.ttlMs ?? 0).finish();
 }
 
+/** The bodies read last. All leases of a node have the same one: it need not be taken apart for each. */
+const decoded = new Map<string, LeaseRecord>();
+const MAX_DECODED = 1024;
+
 function decodeLease(bytes: Uint8Array): LeaseRecord {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  const known = decoded.get(text);
+  if (known !== undefined) return known;
+  const record = readLease(bytes);
+  if (decoded.size >= MAX_DECODED) decoded.clear();
+  decoded.set(text, record);
+  return record;
+}
+
+function readLease(bytes: Uint8Array): LeaseRecord {
   const reader = new ByteReader(bytes);
   if (reader.integer() !== FORMAT) throw new StoreError("CORRUPT", "stored lease record: unknown format");
   const node = reader.text();

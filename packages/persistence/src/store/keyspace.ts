@@ -30,12 +30,13 @@ export class Keyspace {
   /** The driver key of some parts, and the text to keep in the envelope where the driver key is a hash. */
   encode(...parts: readonly string[]): { readonly key: string; readonly original: string | undefined } {
     const encoded = join(parts);
-    const { text, hashed } = fitKey(this.#base + encoded, this.#maxKeyBytes);
-    if (hashed && encoded.length > MAX_ORIGINAL_BYTES) {
+    const whole = this.#base + encoded;
+    if (whole.length <= this.#maxKeyBytes) return { key: whole, original: undefined };
+    if (encoded.length > MAX_ORIGINAL_BYTES) {
       const reason = `the name takes ${encoded.length} bytes as stored, the limit is ${MAX_ORIGINAL_BYTES}: shorten it`;
       throw new StoreError("TOO_LARGE", reason);
     }
-    return { key: text, original: hashed ? encoded : undefined };
+    return { key: fitKey(whole, this.#maxKeyBytes).text, original: encoded };
   }
 
   /** The parts of a record's key. */
@@ -71,6 +72,7 @@ export class Keyspace {
 }
 
 function join(parts: readonly string[]): string {
-  const [only = ""] = parts;
-  return parts.length === 1 ? encodePart(only) : parts.map(encodePart).join(SEPARATOR);
+  let text = encodePart(parts[0] ?? "");
+  for (let at = 1; at < parts.length; at += 1) text += SEPARATOR + encodePart(parts[at] ?? "");
+  return text;
 }

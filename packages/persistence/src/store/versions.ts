@@ -3,7 +3,8 @@ import { StoreError } from "../contract/error.ts";
 import type { Prior } from "./records.ts";
 
 const MARK = "~";
-const TOKEN = /^(.+)~([0-9a-f]{32})$/s;
+const NONCE_DIGITS = 32;
+const NONCE = /^[0-9a-f]{32}$/;
 
 /**
  * A version of the Store API holds the driver's version and the nonce of the write, so that a conditional write can
@@ -16,9 +17,10 @@ export function toVersion(prior: Prior): Version {
 }
 
 export function toPrior(version: Version): Prior {
-  const match = TOKEN.exec(version);
-  if (match?.[1] === undefined || match[2] === undefined) {
+  const end = version.length - NONCE_DIGITS - MARK.length;
+  const digits = version.slice(-NONCE_DIGITS);
+  if (end < 1 || version[end] !== MARK || !NONCE.test(digits)) {
     throw new StoreError("INVALID_ARGUMENT", "version: expected one that this store returned");
   }
-  return { version: match[1] as Version, nonce: Buffer.from(match[2], "hex") };
+  return { version: version.slice(0, end) as Version, nonce: Buffer.from(digits, "hex") };
 }
