@@ -175,6 +175,11 @@ describe("directory", () => {
     const nodes = looked.results.map(({ result }) => (result.case === "lease" ? result.value.nodeId : result.case));
     expect(nodes).toEqual(["n1", "n1", "n2", "n1", "n1", undefined]);
 
+    const withKeyless = await directory.lookupMany({ namespace, references: [{ type: "Robot" }, ...references] });
+    expect(withKeyless.results.map(({ result }) => result.case)).toEqual(["error", ...Array(5).fill("lease")]);
+    const unread = await directory.releaseLeases({ namespace, grants: [{ grant: "0".repeat(32) }] });
+    expect(unread.results[0]?.result.value).toMatchObject({ code: "INVALID_ARGUMENT" });
+
     const grants = acquired.results.map(({ result }, at) => ({
       reference: references[at],
       grant: result.case === "granted" ? result.value.grant : "0".repeat(32),

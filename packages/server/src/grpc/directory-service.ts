@@ -1,18 +1,13 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import {
   type Acquired,
-  type AddressableReference,
   type CallOptions,
   type Holder,
   type NodeLease,
   remoteHolder,
   StoreError,
 } from "@orbit/persistence";
-import type {
-  AddressableReference as ReferenceMessage,
-  DirectoryService,
-  LeaseGrant as GrantMessage,
-} from "@orbit/proto";
+import type { DirectoryService } from "@orbit/proto";
 
 import type { Namespace, Namespaces } from "../namespaces.ts";
 import { callOptions, fromLease, toGrant, toMs, toNodeLease, toReference } from "./convert.ts";
@@ -36,9 +31,10 @@ export function directoryService(namespaces: Namespaces): ServiceImpl<typeof Dir
     async acquireMany({ namespace, node, references, ttl }, context) {
       const target = namespaces.writer(namespace);
       const options = callOptions(context);
-      const [wanted, life] = [toReferences(references), toNodeLease(node)];
-      const holder = await holderOf(target, life, options);
-      const results = await target.directory.acquireMany(wanted, holder, { ...options, ttlMs: toMs(ttl) });
+      const holder = await holderOf(target, toNodeLease(node), options);
+      const results = await inBulk("references", references, toReference, (wanted) =>
+        target.directory.acquireMany(wanted, holder, { ...options, ttlMs: toMs(ttl) }),
+      );
       return {
         results: results.map((each) => ({ result: StoreError.is(each) ? failed(each) : acquiredResult(each) })),
       };
@@ -50,7 +46,9 @@ export function directoryService(namespaces: Namespaces): ServiceImpl<typeof Dir
     },
     async lookupMany({ namespace, references }, context) {
       const { directory } = namespaces.reader(namespace);
-      const results = await directory.lookupMany(toReferences(references), callOptions(context));
+      const results = await inBulk("references", references, toReference, (wanted) =>
+        directory.lookupMany(wanted, callOptions(context)),
+      );
       return {
         results: results.map((each) => {
           if (each === undefined) return {};
@@ -64,7 +62,9 @@ export function directoryService(namespaces: Namespaces): ServiceImpl<typeof Dir
     },
     async renewLeases({ namespace, grants }, context) {
       const { directory } = namespaces.writer(namespace);
-      const results = await directory.renewMany(toGrants(grants), callOptions(context));
+      const results = await inBulk("grants", grants, toGrant, (held) =>
+        directory.renewMany(held, callOptions(context)),
+      );
       return { results: results.map((each) => ({ result: StoreError.is(each) ? failed(each) : leaseResult(each) })) };
     },
     async releaseLease({ namespace, grant }, context) {
@@ -73,7 +73,9 @@ export function directoryService(namespaces: Namespaces): ServiceImpl<typeof Dir
     },
     async releaseLeases({ namespace, grants }, context) {
       const { directory } = namespaces.writer(namespace);
-      const results = await directory.releaseMany(toGrants(grants), callOptions(context));
+      const results = await inBulk("grants", grants, toGrant, (held) =>
+        directory.releaseMany(held, callOptions(context)),
+      );
       return {
         results: results.map((each) => ({
           result: StoreError.is(each) ? failed(each) : ({ case: "released", value: each } as const),
@@ -98,14 +100,24 @@ async function holderOf({ membership }: Namespace, life: NodeLease, options: Cal
   return remoteHolder(life);
 }
 
-function toReferences(messages: readonly ReferenceMessage[]): readonly AddressableReference[] {
-  checkCount("references", messages.length);
-  return messages.map(toReference);
-}
-
-function toGrants(messages: readonly GrantMessage[]): readonly ReturnType<typeof toGrant>[] {
-  checkCount("grants", messages.length);
-  return messages.map(toGrant);
+/** Runs a call over what can be read of many messages; what can't be gets an answer of its own. */
+async function inBulk<Message, Item, Result>(
+  what: string,
+  messages: readonly Message[],
+  read: (message: Message) => Item,
+  run: (items: readonly Item[]) => Promise<readonly (Result | StoreError)[]>,
+): Promise<readonly (Result | StoreError)[]> {
+  checkCount(what, messages.length);
+  const items = messages.map((message) => {
+    try {
+      return { item: read(message) };
+    } catch (error) {
+      return StoreError.from(error, {});
+    }
+  });
+  const results = await run(items.flatMap((each) => (StoreError.is(each) ? [] : [each.item])));
+  let next = 0;
+  return items.map((each) => (StoreError.is(each) ? each : (results[next++] as Result | StoreError)));
 }
 
 function checkCount(what: string, count: number): void {
