@@ -86,7 +86,7 @@ export function encodeEnvelope(envelope: Envelope): Buffer {
     flags |= ENCRYPTED;
     length += 1 + keyId.length + IV_BYTES + TAG_BYTES;
   }
-  const out = Buffer.allocUnsafeSlow(length);
+  const out = Buffer.allocUnsafe(length);
   out[0] = MAGIC;
   out[1] = FORMAT;
   out[2] = flags;
