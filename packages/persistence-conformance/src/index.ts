@@ -11,3 +11,4 @@ export {
   runConformance,
   type RunOptions,
 } from "./run.ts";
+export { type ConformanceSummary, summaryOf } from "./summary.ts";

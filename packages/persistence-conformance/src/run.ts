@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly filter?: string | RegExp;
   /** Ends the run after the law that is under way. */
   readonly signal?: AbortSignal;
+  /** What the backend was: `real service`, an emulator, a version. Stands in the report. */
+  readonly provedOn?: string;
   /** Told after each law. */
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -49,6 +51,7 @@ export interface ConformanceReport {
   readonly kit: string;
   readonly contract: number;
   readonly provider: string;
+  readonly provedOn: string | undefined;
   readonly capabilities: Capabilities;
   /** Nothing failed, nothing was left out by a filter, and the run was not ended early. */
   readonly conformant: boolean;
@@ -77,6 +80,7 @@ export async function runConformance(harness: Harness, options: RunOptions = {})
     kit: kitVersion(),
     contract: CONTRACT,
     provider,
+    provedOn: options.provedOn,
     capabilities,
     conformant: complete && laws.every(({ status }) => status !== "failed"),
     groups: summarize(laws),
