@@ -70,6 +70,22 @@ export const membershipEndings: readonly Law[] = [
     await rejects(() => one.members.renew(first), "LEASE_LOST", "the first life is over");
   }),
 
+  storeLaw("schedule: a renewal lands after others found its life expired: it is dead for ever", async (bench) => {
+    const gate = new Gate();
+    const { one, two, watch, ttlMs, withinMs } = await timed(bench, { around: gate.around });
+    const a = await join(one, "a", { ttlMs });
+    const held = gate.hold({ operation: "put", kind: "node" });
+    const renewing = begin(a.renew());
+    await held.arrived;
+    const law = "a node whose ttl has passed is dead";
+    await watch.until({ law, notBeforeMs: ttlMs, withinMs }, () => two.members.confirmDead(a));
+    await held.pass();
+    await rejects(() => renewing, "LEASE_LOST", "the renewal comes too late");
+    equal(await two.members.confirmDead(a), true, "what was found dead stays dead");
+    equal((await two.members.view()).nodes.length, 0, "it is in no view");
+    await rejects(() => one.members.renew(a), "LEASE_LOST", "it can't be renewed again");
+  }),
+
   storeLaw("schedule: a renewal lands after its life was ended: it stays ended", async (bench) => {
     const gate = new Gate();
     const [one, two] = [await startProcess(bench, { around: gate.around }), await startProcess(bench)];
