@@ -47,7 +47,7 @@ if (unknown.length > 0) {
 
 async function run(name: string, quick: boolean): Promise<void> {
   const facts = machine();
-  const warning = warningFor(facts);
+  const warning = name === "calls" ? undefined : warningFor(facts);
   if (warning !== undefined) console.error(`\nWARNING: ${warning}.\n`);
   if (globalThis.gc === undefined) console.error("\nWARNING: run node with --expose-gc, as pnpm bench does.\n");
   const measured = await SUITES[name]?.(quick ? QUICK : FULL);

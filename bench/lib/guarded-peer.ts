@@ -2,6 +2,13 @@
 export interface PlainStore {
   get(key: string): Promise<Uint8Array | undefined>;
   set(key: string, value: Uint8Array): Promise<unknown>;
+  /** It hands out the very bytes that it holds: a caller that changed them would change the store. */
+  readonly handsOutItsOwn?: boolean;
+}
+
+export interface PeerEntry {
+  readonly value: Uint8Array;
+  readonly version: number;
 }
 
 const VERSION_BYTES = 8;
@@ -19,8 +26,11 @@ export class GuardedPeer {
     this.#store = store;
   }
 
-  get(key: string): Promise<Uint8Array | undefined> {
-    return this.#store.get(key);
+  async get(key: string): Promise<PeerEntry | undefined> {
+    const record = await this.#store.get(key);
+    if (record === undefined) return undefined;
+    const value = record.subarray(VERSION_BYTES);
+    return { value: this.#store.handsOutItsOwn === true ? Buffer.from(value) : value, version: versionOf(record) };
   }
 
   /** Returns the new version; `undefined` where another one stands there. 0 expects an absent key. */

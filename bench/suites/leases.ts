@@ -50,7 +50,6 @@ async function speeds(standing: number, effort: Effort): Promise<readonly GroupR
 
   const operations = Math.min(standing, 20_000);
   const fresh = Array.from({ length: operations * (effort.warmUps + effort.rounds) }, (_, index) => index);
-  const freshKeys = fresh.map((index) => `fresh/${index}`);
   const freshReferences = fresh.map((index) => reference("fresh", index));
   const title = `${standing.toLocaleString("en-US")} leases`;
   const lookup: Group = {
@@ -58,7 +57,17 @@ async function speeds(standing: number, effort: Effort): Promise<readonly GroupR
     width: 1,
     operations: 200_000,
     contestants: [
-      { name: "async Map.get", operation: (index) => bare.get(keys[index % standing] ?? "") },
+      {
+        name: "async Map.get, its key made of the reference",
+        operation: (index) => {
+          const { type, key } = references[index % standing] ?? reference("none", 0);
+          return bare.get(`${type}/${key.kind === "string" ? key.value : ""}`);
+        },
+      },
+      {
+        name: "async Map.get, with a key made beforehand",
+        operation: (index) => bare.get(keys[index % standing] ?? ""),
+      },
       {
         name: "lookup",
         operation: (index) => actors.lookup(references[index % standing] ?? reference("none", 0)),
@@ -74,13 +83,14 @@ async function speeds(standing: number, effort: Effort): Promise<readonly GroupR
       {
         name: "async Map.get, then set",
         operation: async (index) => {
-          const key = freshKeys[index] ?? "";
+          const { type, key: name } = freshReferences[index] ?? reference("none", 0);
+          const key = `${type}/${name.kind === "string" ? name.value : ""}`;
           if ((await bare.get(key)) !== undefined) throw new Error("it is taken");
           await bare.set(key, grant());
         },
         accept: () => true,
         restore: async () => {
-          for (const key of freshKeys) map.delete(key);
+          for (const index of fresh) map.delete(`fresh/${index}`);
         },
       },
       {

@@ -16,14 +16,20 @@ export async function memoryPeers(effort: Effort): Promise<Measured> {
   const level = new MemoryLevel<string, Uint8Array>({ valueEncoding: "view" });
   const entrants = [
     own,
-    await peer("keyv, memory", { get: (key) => keyv.get(key), set: (key, value) => keyv.set(key, value) }),
+    await peer("keyv, memory", {
+      get: (key) => keyv.get(key),
+      set: (key, value) => keyv.set(key, value),
+      handsOutItsOwn: true,
+    }),
     await peer("unstorage, memory", {
       get: async (key) => (await unstorage.getItemRaw<Uint8Array>(key)) ?? undefined,
       set: (key, value) => unstorage.setItemRaw(key, value),
+      handsOutItsOwn: true,
     }),
     await peer("abstract-level, memory-level", {
       get: (key) => level.get(key),
       set: (key, value) => level.put(key, value),
+      handsOutItsOwn: true,
     }),
   ];
   const title = `${PEER_KEYS.toLocaleString("en-US")} keys`;
