@@ -1,3 +1,4 @@
+import type { Cursor } from "@orbit/persistence";
 import { StoreError } from "@orbit/persistence/driver";
 
 import { type Faulty, faultyFull, faultyMap } from "./faulty.ts";
@@ -75,10 +76,11 @@ export const contractFaults: readonly Faulty[] = [
       },
     };
   }),
-  faultyFull("starts a watch without a resync", ["A"], ({ watch }) => ({
-    async *watch(range) {
+  faultyFull("starts a watch with a change", ["A"], ({ watch }) => ({
+    async *watch(range, options) {
       if (watch === undefined) return;
-      for await (const item of watch(range)) if (!("type" in item)) yield item;
+      yield [{ type: "delete", key: `${range.prefix}x`, cursor: "0" as Cursor }];
+      yield* watch(range, options);
     },
   })),
   faultyFull("grants shorter sessions than asked for", ["A"], ({ session }) => ({
