@@ -35,7 +35,9 @@ export const keyFaults: readonly Faulty[] = [
       const answer = await driver.put(key, value, when);
       const slot = data.slots.get(key);
       const last = slot?.value.at(-1);
-      if (answer.ok && slot !== undefined && isData(key) && (last === 0x0a || last === 0x0d)) {
+      // Not of envelopes: they end in random bytes where the body is empty, which would break other laws by chance.
+      const bare = slot !== undefined && slot.value[0] !== 0x4f;
+      if (answer.ok && bare && isData(key) && (last === 0x0a || last === 0x0d)) {
         data.slots.set(key, { ...slot, value: slot.value.subarray(0, -1) });
       }
       return answer;
