@@ -63,7 +63,7 @@ export interface AddressableDirectory {
   renew(grant: LeaseGrant, options?: CallOptions): Promise<AddressableLease>;
   /** Frees a grant. Returns whether it was still held. */
   release(grant: LeaseGrant, options?: CallOptions): Promise<boolean>;
-  /** Leases whose node is alive, in pages. */
+  /** Leases whose node is alive, in pages. A node that ended elsewhere may be shown for a quarter of its ttl. */
   leases(options?: ListOptions): AsyncIterable<readonly AddressableLease[]>;
   /** The live leases of one node. */
   leasesOf(nodeId: string, options?: ListOptions): AsyncIterable<readonly AddressableLease[]>;

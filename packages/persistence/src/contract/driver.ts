@@ -27,7 +27,10 @@ export interface CallOptions {
 }
 
 export interface PutOptions extends CallOptions {
-  /** Milliseconds after which the store removes the entry by its own clock. Needs the clock rule `server-ttl`. */
+  /**
+   * Milliseconds after which the store removes the entry by its own clock. Needs the clock rule `server-ttl`. The last
+   * write alone decides: one without a ttl makes the entry stay.
+   */
   readonly ttlMs?: number | undefined;
   /** Ties the entry to a session: it is removed when the session ends. Needs the capability `session`. */
   readonly session?: Session | undefined;
@@ -71,6 +74,7 @@ export interface StoreDriver {
   write?(ops: readonly WriteOp[], options?: CallOptions): Promise<readonly (Put | Delete | StoreError)[]>;
   /** All or nothing. Every check and every condition holds at the commit point. */
   commit?(checks: readonly Check[], ops: readonly WriteOp[], options?: CallOptions): Promise<Commit>;
+  /** Ends, or throws, when `signal` fires: also a stream that waits for a change must. */
   watch?(range: Watch, options?: CallOptions): AsyncIterable<readonly Change[] | Resync>;
   session?(ttlMs: number, options?: CallOptions): Promise<Session>;
   /** Returns a number above `above` and above every number returned before, durably. */

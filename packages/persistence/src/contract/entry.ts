@@ -3,7 +3,7 @@ declare const cursorBrand: unique symbol;
 
 /**
  * Names one state of one key. Opaque: compare for equality only. A version is never used again for its key, neither
- * after a delete nor after a restart or failover.
+ * after a delete nor after a restart or failover. It belongs to its key: another key's version never matches.
  */
 export type Version = string & { readonly [versionBrand]: true };
 
@@ -14,7 +14,10 @@ export interface Entry {
   readonly key: string;
   readonly value: Uint8Array;
   readonly version: Version;
-  /** Milliseconds since this version was written, by the store's clock. Present unless the clock rule is `observer`. */
+  /**
+   * Milliseconds since this version was written, by the store's clock. Always there under the clock rule `server-age`,
+   * never under `observer`; under `server-ttl` where the store can tell it.
+   */
   readonly ageMs?: number;
 }
 

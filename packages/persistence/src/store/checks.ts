@@ -20,6 +20,11 @@ export function checkValue(value: unknown): asserts value is Uint8Array {
   if (!(value instanceof Uint8Array)) throw invalid(`value: expected a Uint8Array, found ${kindOf(value)}`);
 }
 
+export function checkSize(value: Uint8Array, maxValueBytes: number): void {
+  if (value.length <= maxValueBytes) return;
+  throw new StoreError("TOO_LARGE", `value: ${value.length} bytes, the limit is ${maxValueBytes}`);
+}
+
 export function checkWhen(when: unknown): asserts when is When {
   if (when === "always" || when === "absent") return;
   if (typeof when === "object" && when !== null && "version" in when && typeof when.version === "string") return;

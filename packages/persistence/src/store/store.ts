@@ -28,6 +28,7 @@ import {
   checkList,
   checkObject,
   checkOp,
+  checkSize,
   checkText,
   checkTtl,
   checkValue,
@@ -96,6 +97,7 @@ export class RecordStore implements Store {
   async put(key: string, value: Uint8Array, when: When, options?: PutOptions): Promise<Put> {
     checkKey(key);
     checkValue(value);
+    checkSize(value, this.capabilities.limits.maxValueBytes);
     checkWhen(when);
     this.#checkPutOptions(options);
     const encoded = this.#keys.encode(key);
@@ -292,6 +294,7 @@ export class RecordStore implements Store {
       return { type: "delete", key, when: toDeleteWhen(op.when) };
     }
     checkValue(op.value);
+    checkSize(op.value, this.capabilities.limits.maxValueBytes);
     checkWhen(op.when);
     this.#checkPutOptions(op);
     const { ttlMs } = op;
