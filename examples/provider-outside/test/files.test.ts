@@ -37,8 +37,11 @@ test("what a killed process was told to be written is there, whole, and its dire
     code: "CONFLICT",
     message: expect.stringContaining(`open in process ${child.pid}`),
   });
-  setTimeout(() => child.kill("SIGKILL"), 100);
-  for await (const line of { [Symbol.asyncIterator]: () => lines }) acknowledged.push(line);
+  for await (const line of { [Symbol.asyncIterator]: () => lines }) {
+    acknowledged.push(line);
+    if (acknowledged.length === 20) child.kill("SIGKILL");
+  }
+  expect(acknowledged.length).toBeGreaterThanOrEqual(20);
   if (child.signalCode === null) await once(child, "exit");
 
   const driver = files({ path: folder });
