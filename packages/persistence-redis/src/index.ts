@@ -1,0 +1,2 @@
+export { redis, provider } from "./driver.ts";
+export type { RedisOptions } from "./options.ts";
