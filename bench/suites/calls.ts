@@ -1,5 +1,6 @@
 import { createStore, directory, guarded, membership, type Store, stringKey } from "@orbit/persistence";
 import { memory } from "@orbit/persistence-memory";
+import type { StoreDriver } from "@orbit/persistence/driver";
 import { mapDriver } from "@orbit/persistence/testing";
 
 import { countCalls } from "../lib/calls.ts";
@@ -61,15 +62,28 @@ async function leaseCalls(): Promise<Record<string, Calls>> {
     "acquire, once released": await during(() => actors.acquire(eve, node)),
     "leave a node": await during(() => other.leave()),
   };
+  const without = countCalls(withoutCommit(mapDriver()));
+  await using uncommitted = await createStore(without.driver);
+  const own1 = await cluster(uncommitted);
+  result["acquire, new, without commit"] = await without.during(() => own1.actors.acquire(bob, own1.node));
   const withFences = countCalls(memory());
   await using weak = await createStore(withFences.driver);
   const own2 = await cluster(weak);
   result["acquire, new, where the driver issues fences"] = await withFences.during(() =>
     own2.actors.acquire(bob, own2.node),
   );
+  await own1.node.leave();
   await own2.node.leave();
   await node.leave();
   return result;
+}
+
+/** The same driver with less to offer, as an object store has it. */
+function withoutCommit(driver: StoreDriver): StoreDriver {
+  const limits = { ...driver.capabilities.limits, maxCommitOps: 0 };
+  const less: StoreDriver = { ...driver, capabilities: { ...driver.capabilities, commit: "none", limits } };
+  delete less.commit;
+  return less;
 }
 
 async function guardedCalls(): Promise<Record<string, Calls>> {

@@ -15,12 +15,14 @@ it("asks the driver no more than it has to", async () => {
     "store: transaction of two reads and a write": { get: 2, commit: 1 },
     "lookup, first of its node": { get: 2 },
     "lookup, warm": { get: 1 },
-    // The lease, its floor, and the floor again once the record is there.
-    "acquire, new": { get: 3, put: 1 },
-    "acquire, new, where the driver issues fences": { get: 3, nextFence: 1, put: 1 },
-    "acquire, once released": { get: 2, put: 1 },
+    // The lease under a check of its floor; where there is no commit, the lease, the floor, and the floor again.
+    "acquire, new": { commit: 1 },
+    "acquire, new, without commit": { get: 3, put: 1 },
+    "acquire, new, where the driver issues fences": { nextFence: 1, commit: 1 },
+    // The conflict shows the tombstone, which is then written over under its version.
+    "acquire, once released": { commit: 2 },
     // The lease and its node.
-    "acquire, held by another": { get: 2 },
+    "acquire, held by another": { get: 1, commit: 1 },
     "renew a node that holds 3 addressables": { put: 1 },
     "renew a node that holds 1,003 addressables": { put: 1 },
     "renew a lease with its own ttl": { put: 1 },

@@ -32,6 +32,7 @@ const capabilities: Capabilities = Object.freeze({
   clock: "observer",
   fencing: "total",
   commit: "none",
+  partitions: 1,
   watch: "none",
   conditionalDelete: true,
   getMany: false,

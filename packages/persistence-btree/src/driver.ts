@@ -45,6 +45,7 @@ const btreeCapabilities: Capabilities = Object.freeze({
   clock: "server-age",
   fencing: "total",
   commit: "serializable",
+  partitions: 1,
   watch: "none",
   conditionalDelete: true,
   getMany: false,

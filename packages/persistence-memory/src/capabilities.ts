@@ -8,6 +8,7 @@ export const memoryCapabilities: Capabilities = {
   clock: "server-ttl",
   fencing: "until-failover",
   commit: "serializable",
+  partitions: 1,
   watch: "resumable",
   conditionalDelete: true,
   getMany: true,

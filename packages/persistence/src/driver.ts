@@ -24,6 +24,7 @@ export type { Health, HealthStatus } from "./contract/health.ts";
 export { type Layer, LAYER_ORDER, type LayerName } from "./contract/layer.ts";
 export type { Provider } from "./contract/provider.ts";
 export { type Around, type DriverCall, type DriverOperation, wrapDriver } from "./layers/around.ts";
+export { partitionOf } from "./keys/partition.ts";
 export { type Coder, CODERS } from "./layers/codecs.ts";
 export { compose, defineLayer } from "./layers/compose.ts";
 export { type Cancel, type Clock, systemClock } from "./runtime/clock.ts";

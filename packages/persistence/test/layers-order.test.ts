@@ -55,6 +55,7 @@ test.each<readonly [string, () => unknown]>([
   ["keys", () => encrypt({ keys: {} as typeof keys })],
   ["prefix", () => prefix({ prefix: "Team/" })],
   ["prefix", () => prefix({ prefix: "" })],
+  ["prefix", () => prefix({ prefix: "team-7." })],
   ["failBefore", () => chaos({ failBefore: 1.5 })],
   ["duplicate", () => chaos({ duplicate: Number.NaN })],
 ])("a bad %s is refused when the layer is made", async (name, make) => {

@@ -32,7 +32,7 @@ const CODECS: readonly CompressionCodec[] = ["gzip", "lz4", "zstd"];
 const layers: readonly (readonly [string, () => Layer])[] = [
   ...CODECS.map((codec) => [`compress ${codec}`, () => compress({ codec })] as const),
   ["encrypt", () => encrypt({ keys: ring })],
-  ["prefix", () => prefix({ prefix: "team-7." })],
+  ["prefix", () => prefix({ prefix: "team_7." })],
 ];
 
 const open = (data: MapData, ...given: Layer[]): Promise<Store> => createStore(fullDriver({ data }), { layers: given });

@@ -2,7 +2,7 @@ import { equal, must, rejects } from "../assert.ts";
 import type { Bench, Wrap } from "../bench.ts";
 import { type Law, storeLaw } from "../law.ts";
 import { join, type Process, robot, startProcess, take } from "../traits/cluster.ts";
-import { begin, Gate, letGo } from "../traits/gate.ts";
+import { begin, Gate, letGo, type Match } from "../traits/gate.ts";
 import { guardedSchedules } from "./c-guarded-schedules.ts";
 
 const bob = robot("bob");
@@ -12,6 +12,11 @@ async function gated(bench: Bench, wrap?: Wrap): Promise<Process & { readonly ga
   const gate = new Gate();
   const process = await startProcess(bench, { around: gate.around, ...(wrap === undefined ? {} : { wrap }) });
   return { ...process, gate };
+}
+
+/** The write of an acquire: together with the check of the floor where that can be one request. */
+function grantOf({ store }: Process): Match {
+  return store.capabilities.commit === "none" ? { operation: "put", kind: "lease" } : { operation: "commit" };
 }
 
 /** A backend that accepts the condition of a delete and ignores it; MinIO is one. */
@@ -64,7 +69,7 @@ export const schedules: readonly Law[] = [
     async (bench) => {
       const [one, two] = [await gated(bench), await startProcess(bench)];
       const [a, b] = [await join(one, "a"), await join(two, "b")];
-      const held = one.gate.hold({ operation: "put", kind: "lease" });
+      const held = one.gate.hold(grantOf(one));
       const acquiring = begin(take(one, a));
       await held.arrived;
       let last = 0n;
@@ -91,7 +96,7 @@ export const schedules: readonly Law[] = [
     async (bench) => {
       const [one, two] = [await gated(bench), await startProcess(bench)];
       const [a, b] = [await join(one, "a"), await join(two, "b")];
-      const held = one.gate.hold({ operation: "put", kind: "lease" });
+      const held = one.gate.hold(grantOf(one));
       const acquiring = begin(take(one, a));
       await held.arrived;
       await held.pass();
@@ -156,7 +161,7 @@ export const schedules: readonly Law[] = [
     async (bench) => {
       const [one, two] = [await gated(bench), await startProcess(bench)];
       const [a, b] = [await join(one, "a"), await join(two, "b")];
-      const held = one.gate.hold({ operation: "put", kind: "lease" });
+      const held = one.gate.hold(grantOf(one));
       const acquiring = begin(one.leases.acquire(bob, a));
       await held.arrived;
       await held.land();
@@ -179,7 +184,7 @@ export const schedules: readonly Law[] = [
   storeLaw("schedule: an acquire that was given up lands after another's grant: it changes nothing", async (bench) => {
     const [one, two] = [await gated(bench), await startProcess(bench)];
     const [a, b] = [await join(one, "a"), await join(two, "b")];
-    const held = one.gate.hold({ operation: "put", kind: "lease" });
+    const held = one.gate.hold(grantOf(one));
     const abort = new AbortController();
     const acquiring = begin(one.leases.acquire(bob, a, { signal: abort.signal }));
     await held.arrived;

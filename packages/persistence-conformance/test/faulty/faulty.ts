@@ -15,7 +15,10 @@ export interface Faulty {
 /** Few rounds are enough: a fault shows at once or is not found by chance. */
 const SHORT = { scale: 0.2 };
 
-type Break<Data> = (driver: StoreDriver, data: Data, shared: Map<string, unknown>) => Partial<StoreDriver>;
+/** What replaces methods of a sound driver; `undefined` takes one away. */
+export type Fault = { readonly [Name in keyof StoreDriver]?: StoreDriver[Name] | undefined };
+
+type Break<Data> = (driver: StoreDriver, data: Data, shared: Map<string, unknown>) => Fault;
 
 /** Breaks `mapDriver`, the smallest driver. */
 export function faultyMap(

@@ -1,6 +1,6 @@
 import type { Entry, StoreDriver, Version } from "@orbit/persistence/driver";
 
-import { type Faulty, faultyFull, faultyMap } from "./faulty.ts";
+import { type Fault, type Faulty, faultyFull, faultyMap } from "./faulty.ts";
 
 const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const isOf = (kind: string): ((key: string) => boolean) => {
@@ -24,6 +24,12 @@ const only = (
   delete: (key, when, options) => (concerns(key) ? (faulty.delete ?? sound.delete) : sound.delete)(key, when, options),
 });
 
+/** The same driver, on which a lease and its floor can't be written and checked together. */
+const withoutCommit = ({ capabilities }: StoreDriver): Fault => ({
+  capabilities: { ...capabilities, commit: "none", limits: { ...capabilities.limits, maxCommitOps: 0 } },
+  commit: undefined,
+});
+
 /** Writes whatever the condition says, if something else than the condition allows. */
 const blindly = (sound: StoreDriver, when: "absent" | "version"): Pick<StoreDriver, "put"> => ({
   put: (key, value, condition, options) =>
@@ -45,9 +51,14 @@ const lagging = (sound: StoreDriver, shared: Map<string, unknown>): Pick<StoreDr
 });
 
 export const leaseFaults: readonly Faulty[] = [
-  faultyFull("grants a lease over another's, because creates are blind", ["C"], (driver) =>
-    only(isLease, driver, blindly(driver, "absent")),
-  ),
+  faultyFull("grants a lease over another's, because creates are blind", ["C"], (driver) => ({
+    ...only(isLease, driver, blindly(driver, "absent")),
+    commit: async (checks, ops) =>
+      (await driver.commit?.(
+        checks,
+        ops.map((op) => (isLease(op.key) && op.when === "absent" ? { ...op, when: "always" } : op)),
+      )) ?? { ok: false, conflicts: [] },
+  })),
   faultyFull("takes a lease over under a version that is stale", ["C"], (driver) =>
     only(isLease, driver, blindly(driver, "version")),
   ),
@@ -74,14 +85,22 @@ export const leaseFaults: readonly Faulty[] = [
       put: async (_key, _value, _when) => ({ ok: true, version: "lost" as Version }),
     }),
   ),
-  faultyMap("shows the floor as it was at the first read", ["C"], (driver, _data, shared) =>
-    only(isFloor, driver, {
+  faultyMap("shows the floor as it was at the first read", ["C"], (driver, _data, shared) => ({
+    ...withoutCommit(driver),
+    ...only(isFloor, driver, {
       async get(key) {
         if (!shared.has(key)) shared.set(key, await driver.get(key));
         return shared.get(key) as Entry | undefined;
       },
     }),
-  ),
+  })),
+  faultyMap("commits a grant though its floor was raised meanwhile", ["C"], ({ commit }) => ({
+    commit: async (checks, ops) =>
+      (await commit?.(
+        checks.filter(({ key }) => !isFloor(key)),
+        ops,
+      )) ?? { ok: false, conflicts: [] },
+  })),
   faultyMap("lets a superseded grant write guarded data, because it does not check the lease", ["C"], ({ commit }) => ({
     commit: async (checks, ops) =>
       (await commit?.(

@@ -12,6 +12,11 @@ export interface Capabilities {
   readonly fencing: "total" | "until-failover";
   /** Isolation of `commit`, or `none` where the driver has no commit. */
   readonly commit: "serializable" | "snapshot" | "none";
+  /**
+   * Keys are spread over so many partitions, by `partitionOf`, and only keys of one partition commit together. 1: any
+   * keys.
+   */
+  readonly partitions: number;
   /** Whether a change stream resumes from a cursor, may lose changes, or does not exist. */
   readonly watch: "resumable" | "best-effort" | "none";
   /** A stale conditional delete is refused. `false`: the core writes tombstones instead of deleting, and offers no commit. */

@@ -79,4 +79,10 @@ export interface StoreDriver {
   session?(ttlMs: number, options?: CallOptions): Promise<Session>;
   /** Returns a number above `above` and above every number returned before, durably. */
   nextFence?(above: bigint, options?: CallOptions): Promise<bigint>;
+
+  /**
+   * Tells the store's own clock in microseconds, as its latest answers let it be reckoned, without a request; `undefined`
+   * before the first. Where a failover can bring old records back, fences are lifted above it.
+   */
+  clockMicros?(): bigint | undefined;
 }

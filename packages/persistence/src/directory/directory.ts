@@ -10,7 +10,7 @@ import type {
   ListOptions,
 } from "../contract/directory.ts";
 import type { CallOptions } from "../contract/driver.ts";
-import { StoreError } from "../contract/error.ts";
+import type { StoreError } from "../contract/error.ts";
 import type { ClusterMembership, Holder, SweepOptions, SweepReport } from "../contract/membership.ts";
 import type { Store } from "../contract/store.ts";
 import { leaseChannel, type LeaseEvent } from "../events.ts";
@@ -20,10 +20,11 @@ import { type AddressableReference, referenceParts } from "../orbit/reference.ts
 import { encodeLease, grantOf, heldBy, type LeaseRecord } from "../records/lease-record.ts";
 import { recordsOf } from "../store/internals.ts";
 import { Keyspace } from "../store/keyspace.ts";
-import { type Prior, priorOf, type Records, type StoredRecord, type Written } from "../store/records.ts";
+import { type Prior, priorOf, type Records, type StoredRecord } from "../store/records.ts";
 import { scanRecords } from "../store/scan-records.ts";
 import { settleAll } from "../store/settle.ts";
 import { Floors } from "./floor.ts";
+import { type Grants, grantsOf, tryPut } from "./grants.ts";
 import { HeldLease, type LeaseRequests, lostError } from "./lease.ts";
 import { sweepLeases } from "./sweep.ts";
 
@@ -52,6 +53,7 @@ export class StoreDirectory implements AddressableDirectory {
   readonly floors: Floors;
   readonly judge: ExpiryJudge;
   readonly membership: ClusterMembership;
+  readonly #grants: Grants;
   readonly #provider: string;
   readonly #requests: LeaseRequests;
 
@@ -63,6 +65,7 @@ export class StoreDirectory implements AddressableDirectory {
     this.namespace = options.membership.namespace;
     this.keys = new Keyspace(store.namespace, "lease", maxKeyBytes);
     this.floors = new Floors(records, new Keyspace(store.namespace, "floor", maxKeyBytes), this.namespace);
+    this.#grants = grantsOf(records, this.floors);
     this.judge = new ExpiryJudge(records.capabilities, records.clock);
     this.#provider = store.provider;
     this.#requests = {
@@ -82,42 +85,36 @@ export class StoreDirectory implements AddressableDirectory {
     checkLease(holder);
     checkTtl(options.ttlMs);
     const { key, original } = this.keys.encode(this.namespace, ...parts);
-    const shard = this.floors.shardOf(key);
     // Not the ttl: lease records never expire natively.
     const bounded = this.records.bound<CallOptions>({ signal: options.signal, deadline: options.deadline });
-    const body = encodeLease({ node: holder.id, epoch: holder.epoch, ttlMs: options.ttlMs });
+    const wanted: LeaseRecord = { node: holder.id, epoch: holder.epoch, ttlMs: options.ttlMs };
+    const body = encodeLease(wanted);
+    const checkHolder = (): void => this.#checkHolder(holder, reference);
+    // The last look at the record: most that are acquired were free before.
+    let seen: { readonly current: StoredRecord | undefined } | undefined = this.#grants.showConflicts
+      ? { current: undefined }
+      : undefined;
     for (;;) {
-      this.#checkHolder(holder, reference);
-      const current = await this.records.get(key, bounded);
+      checkHolder();
+      const current = seen === undefined ? await this.records.get(key, bounded) : seen.current;
       const held = current === undefined ? undefined : heldBy(current);
       if (current !== undefined && held !== undefined && !(await this.#canTake(current, held, holder, bounded))) {
         return this.#refused(reference, current, held);
       }
-      const above = max(current?.envelope.fence ?? 0n, await this.floors.read(shard, bounded));
-      let fence = await this.#fence(above, bounded);
       const grant = this.records.random.fill(new Uint8Array(16));
-      this.#checkHolder(holder, reference);
-      const sent = sentNow(this.records.clock);
-      const record = { body, grant, key: original };
-      let written = await this.#tryPut(key, { ...record, fence }, current, bounded);
-      if (written !== undefined && written.ok && !written.superseded && current === undefined) {
-        // A create may have landed long after its floor was read: what was swept meanwhile raised the floor.
-        const floor = await this.floors.read(shard, bounded);
-        if (floor >= fence) {
-          fence = await this.#fence(floor, bounded);
-          written = await this.#tryPut(key, { ...record, fence }, written.prior, bounded);
-        }
-      }
-      if (written === undefined || !written.ok || written.superseded) continue;
-      this.#checkHolder(holder, reference);
-      const lease = this.#toLease(
-        reference,
-        { node: holder.id, epoch: holder.epoch, ttlMs: options.ttlMs },
-        fence,
-        grant,
+      const written = await this.#grants.write(
+        { key, record: { body, grant, key: original }, checkHolder },
+        current,
+        bounded,
       );
+      if (!written.ok) {
+        seen = written.seen;
+        continue;
+      }
+      checkHolder();
+      const lease = this.#toLease(reference, wanted, written.fence, grant);
       this.publish(held !== undefined && held.epoch !== holder.epoch ? "takeover" : "acquired", lease);
-      return { ok: true, lease: new HeldLease(lease, holder, key, written.prior, sent, this.#requests) };
+      return { ok: true, lease: new HeldLease(lease, holder, key, written.prior, written.sent, this.#requests) };
     }
   }
 
@@ -203,35 +200,6 @@ export class StoreDirectory implements AddressableDirectory {
     return { ok: false, current: lease };
   }
 
-  /** A fence above `above`; from the driver where it issues numbers that survive what the records may not. */
-  async #fence(above: bigint, options: CallOptions): Promise<bigint> {
-    const { driver, capabilities, clock } = this.records;
-    if (driver.nextFence !== undefined) {
-      return this.records.run("nextFence", undefined, options, "none", (call) => driver.nextFence!(above, call));
-    }
-    if (capabilities.fencing === "total") return above + 1n;
-    // Best effort where a failover may bring old records back: time moves on over it.
-    return max(above, BigInt(Math.floor(clock.wall())) * 1000n) + 1n;
-  }
-
-  /** Writes a lease record; an outcome that stays unknown is `undefined`, since only "not mine now" matters. */
-  async #tryPut(
-    key: string,
-    record: Parameters<Records["put"]>[1],
-    prior: StoredRecord | Prior | undefined,
-    options: CallOptions,
-  ): Promise<Written | undefined> {
-    const when = prior === undefined ? "absent" : "envelope" in prior ? priorOf(prior) : prior;
-    try {
-      const neverDeleted = !this.records.capabilities.conditionalDelete;
-      return await this.records.put(key, record, when, { ...options, neverDeleted });
-    } catch (error) {
-      const late = options.deadline !== undefined && this.records.clock.now() >= options.deadline;
-      if (!StoreError.is(error) || error.outcome !== "unknown" || error.code === "ABORTED" || late) throw error;
-      return undefined;
-    }
-  }
-
   /** The record of a grant that is still held, by a read made now. */
   async #find(
     grant: LeaseGrant,
@@ -287,7 +255,7 @@ export class StoreDirectory implements AddressableDirectory {
         state = { prior: priorOf(record), lease: this.#leaseOf(grant.reference, record, held) };
       }
       const tombstone = { body: EMPTY, tombstone: true, fence: state.lease.fence, key: original };
-      const written = await this.#tryPut(key, tombstone, state.prior, bounded);
+      const written = await tryPut(this.records, key, tombstone, state.prior, bounded);
       if (written?.ok === true) {
         this.publish("released", state.lease);
         return true;
@@ -341,7 +309,3 @@ export class StoreDirectory implements AddressableDirectory {
 }
 
 const EMPTY = new Uint8Array(0);
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
-}

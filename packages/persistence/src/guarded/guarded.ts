@@ -4,6 +4,7 @@ import { StoreError } from "../contract/error.ts";
 import type { GuardedData } from "../contract/guarded.ts";
 import type { Store } from "../contract/store.ts";
 import { HeldLease } from "../directory/lease.ts";
+import { partitionOf } from "../keys/partition.ts";
 import { referenceParts } from "../orbit/reference.ts";
 import { checkKey, checkValue } from "../store/checks.ts";
 import { recordsOf } from "../store/internals.ts";
@@ -28,9 +29,16 @@ export function guarded(store: Store, lease: Lease, options: GuardedOptions = {}
     throw new StoreError("INVALID_ARGUMENT", "lease: expected one acquired from a directory of this process");
   }
   const records = recordsOf(store);
-  const oneScope = records === lease.requests.records && records.capabilities.commit !== "none";
-  const data: GuardedRecords = oneScope ? new CommittedData(lease) : new ClaimedData(lease, records);
-  const keys = new Keyspace(store.namespace, "state", records.capabilities.limits.maxKeyBytes);
+  const { commit, partitions, limits } = records.capabilities;
+  const claimed = new ClaimedData(lease, records);
+  const committed = records === lease.requests.records && commit !== "none" ? new CommittedData(lease) : undefined;
+  const leasePartition = partitionOf(lease.key, partitions);
+  /** A name cut to its hash may lie in another partition than its lease; it does so for every grant. */
+  const dataOf = ({ key }: GuardedKey): GuardedRecords =>
+    committed !== undefined && (partitions === 1 || partitionOf(key, partitions) === leasePartition)
+      ? committed
+      : claimed;
+  const keys = new Keyspace(store.namespace, "state", limits.maxKeyBytes);
   const parts = [lease.node.namespace, ...referenceParts(lease.reference)];
   const encode = (key: string): GuardedKey => {
     checkKey(key);
@@ -39,14 +47,17 @@ export function guarded(store: Store, lease: Lease, options: GuardedOptions = {}
   };
   return {
     async get(key, call) {
-      return data.read(encode(key), records.bound(call));
+      const at = encode(key);
+      return dataOf(at).read(at, records.bound(call));
     },
     async put(key, value, call) {
       checkValue(value);
-      await data.write(encode(key), { body: value, tombstone: false }, records.bound(call));
+      const at = encode(key);
+      await dataOf(at).write(at, { body: value, tombstone: false }, records.bound(call));
     },
     async delete(key, call) {
-      await data.write(encode(key), { body: new Uint8Array(0), tombstone: true }, records.bound(call));
+      const at = encode(key);
+      await dataOf(at).write(at, { body: new Uint8Array(0), tombstone: true }, records.bound(call));
     },
   };
 }

@@ -93,5 +93,6 @@ function optional(inner: StoreDriver, around: Around): Partial<StoreDriver> {
     ...(inner.nextFence && {
       nextFence: (above, options) => around({ operation: "nextFence" }, options, (o) => inner.nextFence!(above, o)),
     }),
+    ...(inner.clockMicros && { clockMicros: () => inner.clockMicros!() }),
   } satisfies Partial<StoreDriver>;
 }

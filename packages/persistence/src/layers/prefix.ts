@@ -4,11 +4,12 @@ import { defineLayer } from "./compose.ts";
 import { translate } from "./translate.ts";
 
 export interface PrefixOptions {
-  /** What stands before every key in the backend: digits, lower-case letters and `- . _ ~`, such as `team-a.`. */
+  /** What stands before every key in the backend: digits, lower-case letters and `. _ ~`, such as `team_a.`. */
   readonly prefix: string;
 }
 
-const LEGAL = /^[0-9a-z\-._~]+$/;
+/** No "-": it ends the first part of a key, which is left out of account where keys are placed. */
+const LEGAL = /^[0-9a-z._~]+$/;
 /** What keys need beside the prefix, so that namespaces and hashes of long keys still fit. */
 const LEFT_BYTES = 128;
 
@@ -16,7 +17,7 @@ const LEFT_BYTES = 128;
 export function prefix(options: PrefixOptions): Layer {
   const { prefix: text } = options;
   if (typeof text !== "string" || !LEGAL.test(text)) {
-    const reason = "prefix: expected at least one of digits, lower-case letters and - . _ ~, and nothing else";
+    const reason = "prefix: expected at least one of digits, lower-case letters and . _ ~, and nothing else";
     throw new StoreError("INVALID_ARGUMENT", reason);
   }
   return defineLayer("prefix", (inner) => {

@@ -113,6 +113,7 @@ export function translate(inner: StoreDriver, translation: Translation): StoreDr
     };
   }
   if (inner.session !== undefined) driver.session = (ttlMs, options) => inner.session!(ttlMs, options);
+  if (inner.clockMicros !== undefined) driver.clockMicros = () => inner.clockMicros!();
   if (inner.nextFence !== undefined) driver.nextFence = (above, options) => inner.nextFence!(above, options);
   return driver;
 }

@@ -28,7 +28,8 @@ export type RecordOp =
   | { readonly type: "delete"; readonly key: string; readonly when: "always" | Prior };
 
 export type Committed =
-  | { readonly ok: true; readonly priors: readonly (Prior | undefined)[] }
+  /** `superseded`: it was applied, and a record that it wrote has been replaced since. */
+  | { readonly ok: true; readonly priors: readonly (Prior | undefined)[]; readonly superseded: boolean }
   | { readonly ok: false; readonly conflicts: readonly RecordCommitConflict[] };
 
 export interface RecordCommitConflict {
@@ -77,7 +78,7 @@ export async function commitRecords(
           const nonce = nonces[index];
           return version === undefined || nonce === undefined ? undefined : { version, nonce };
         });
-        return { ok: true, priors };
+        return { ok: true, priors, superseded: false };
       }
       const conflicts = answer.conflicts.map(({ key, current }) => ({
         key,
@@ -147,5 +148,5 @@ function appliedCommit(
       ? (found[index]?.prior ?? { version: SUPERSEDED, nonce })
       : undefined;
   });
-  return { ok: true, priors };
+  return { ok: true, priors, superseded: priors.some((prior) => prior?.version === SUPERSEDED) };
 }

@@ -17,6 +17,7 @@ import type {
 import { StoreError } from "../contract/error.ts";
 import type { Health } from "../contract/health.ts";
 import type { Store, Transaction } from "../contract/store.ts";
+import { partitionOf, tagOf } from "../keys/partition.ts";
 import type { MetricsLayer, PersistenceMetrics } from "../layers/metrics.ts";
 import { writeRecords } from "./bulk.ts";
 import {
@@ -205,6 +206,7 @@ export class RecordStore implements Store {
       const reason = `commit: expected each key once, found ${JSON.stringify(userKeys.get(twice))} twice`;
       throw new StoreError("INVALID_ARGUMENT", reason);
     }
+    this.#checkPartition([...userKeys]);
     const committed: Committed = await commitRecords(this.#records, recordChecks, recordOps, options);
     if (committed.ok) {
       return { ok: true, versions: committed.priors.map((prior) => (prior === undefined ? prior : toVersion(prior))) };
@@ -283,6 +285,18 @@ export class RecordStore implements Store {
       if (written.ok) return { ok: true };
       if (when !== "always") return toConflict(key, written);
     }
+  }
+
+  /** Refuses keys that may lie apart, also where they happen to lie together. */
+  #checkPartition(keys: readonly (readonly [driverKey: string, key: string])[]): void {
+    const { partitions } = this.capabilities;
+    const [first, ...others] = keys;
+    if (partitions === 1 || first === undefined) return;
+    const [tag, partition] = [tagOf(first[1]), partitionOf(first[0], partitions)];
+    const apart = others.find(([at, key]) => tagOf(key) !== tag || partitionOf(at, partitions) !== partition);
+    if (apart === undefined) return;
+    const reason = `commit: ${JSON.stringify(first[1])} and ${JSON.stringify(apart[1])} may lie in different partitions of this provider: give short keys that commit together the same {tag}`;
+    throw new StoreError("UNSUPPORTED", reason, { provider: this.provider, operation: "commit" });
   }
 
   #prepare(op: WriteOp): RecordOp {

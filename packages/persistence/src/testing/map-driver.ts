@@ -26,6 +26,7 @@ export const mapCapabilities: Capabilities = {
   clock: "server-age",
   fencing: "total",
   commit: "serializable",
+  partitions: 1,
   watch: "none",
   conditionalDelete: true,
   getMany: false,

@@ -41,6 +41,7 @@ const capabilities: Capabilities = {
   clock: "server-age",
   fencing: "until-failover",
   commit: "none",
+  partitions: 1,
   watch: "none",
   conditionalDelete: true,
   getMany: false,
