@@ -17,7 +17,7 @@ import { leaseChannel, type LeaseEvent } from "../events.ts";
 import { checkHexId, checkLease, checkTtl } from "../membership/checks.ts";
 import { parseKey } from "../orbit/key.ts";
 import { type AddressableReference, referenceParts } from "../orbit/reference.ts";
-import { encodeLease, grantOf, heldBy, type LeaseRecord } from "../records/lease-record.ts";
+import { encodeLease, heldBy, type LeaseRecord } from "../records/lease-record.ts";
 import { recordsOf } from "../store/internals.ts";
 import { Keyspace } from "../store/keyspace.ts";
 import { type Prior, priorOf, type Records, type StoredRecord } from "../store/records.ts";
@@ -101,7 +101,8 @@ export class StoreDirectory implements AddressableDirectory {
       if (current !== undefined && held !== undefined && !(await this.#canTake(current, held, holder, bounded))) {
         return this.#refused(reference, current, held);
       }
-      const grant = this.records.random.fill(new Uint8Array(16));
+      const grant = Buffer.alloc(16);
+      this.records.random.fill(grant);
       const written = await this.#grants.write(
         { key, record: { body, grant, key: original }, checkHolder },
         current,
@@ -112,7 +113,7 @@ export class StoreDirectory implements AddressableDirectory {
         continue;
       }
       checkHolder();
-      const lease = this.#toLease(reference, wanted, written.fence, grant);
+      const lease = this.#toLease(reference, wanted, written.fence, grant.toString("hex"));
       this.publish(held !== undefined && held.epoch !== holder.epoch ? "takeover" : "acquired", lease);
       return { ok: true, lease: new HeldLease(lease, holder, key, written.prior, written.sent, this.#requests) };
     }
@@ -209,7 +210,8 @@ export class StoreDirectory implements AddressableDirectory {
     const { key } = this.keys.encode(this.namespace, ...referenceParts(grant.reference));
     const record = await this.records.get(key, options);
     const held = record === undefined ? undefined : heldBy(record);
-    if (record === undefined || held === undefined || grantOf(record) !== grant.grant) throw this.#lost("renew", grant);
+    if (record === undefined || held === undefined || record.envelope.grantText !== grant.grant)
+      throw this.#lost("renew", grant);
     return { record, held };
   }
 
@@ -251,7 +253,7 @@ export class StoreDirectory implements AddressableDirectory {
       if (state === undefined) {
         const record = await this.records.get(key, bounded);
         const held = record === undefined ? undefined : heldBy(record);
-        if (record === undefined || held === undefined || grantOf(record) !== grant.grant) return false;
+        if (record === undefined || held === undefined || record.envelope.grantText !== grant.grant) return false;
         state = { prior: priorOf(record), lease: this.#leaseOf(grant.reference, record, held) };
       }
       const tombstone = { body: EMPTY, tombstone: true, fence: state.lease.fence, key: original };
@@ -289,14 +291,13 @@ export class StoreDirectory implements AddressableDirectory {
   }
 
   #leaseOf(reference: AddressableReference, record: StoredRecord, held: LeaseRecord): AddressableLease {
-    const { fence = 0n, grant = EMPTY } = record.envelope;
-    return this.#toLease(reference, held, fence, grant);
+    const { fence = 0n, grantText } = record.envelope;
+    return this.#toLease(reference, held, fence, grantText);
   }
 
-  #toLease(reference: AddressableReference, held: LeaseRecord, fence: bigint, grant: Uint8Array): AddressableLease {
+  #toLease(reference: AddressableReference, held: LeaseRecord, fence: bigint, grant: string): AddressableLease {
     const node = { namespace: this.namespace, key: held.node };
-    const hex = Buffer.from(grant.buffer, grant.byteOffset, grant.byteLength).toString("hex");
-    return { reference, node, epoch: held.epoch, fence, grant: hex, ttlMs: held.ttlMs };
+    return { reference, node, epoch: held.epoch, fence, grant, ttlMs: held.ttlMs };
   }
 
   #checkHolder(holder: Holder, reference: AddressableReference): void {

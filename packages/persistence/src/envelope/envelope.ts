@@ -15,7 +15,9 @@ import { envelopeCrc } from "./crc.ts";
 const MAGIC = 0x4f;
 const FORMAT = 1;
 const FIXED_BYTES = 24;
+const NONCE_AT = 8;
 const NONCE_BYTES = 16;
+const FENCE_BYTES = 8;
 const GRANT_BYTES = 16;
 export const IV_BYTES = 12;
 const TAG_BYTES = 16;
@@ -31,7 +33,7 @@ const KNOWN_FLAGS = 63;
 
 /** The most that an envelope adds to a body, beside the text of a hashed key. */
 export const ENVELOPE_BYTES: number =
-  FIXED_BYTES + NONCE_BYTES + 8 + GRANT_BYTES + 1 + MAX_KEY_ID_BYTES + IV_BYTES + TAG_BYTES;
+  FIXED_BYTES + NONCE_BYTES + FENCE_BYTES + GRANT_BYTES + 1 + MAX_KEY_ID_BYTES + IV_BYTES + TAG_BYTES;
 
 export const CODECS = ["none", "gzip", "lz4", "zstd"] as const;
 export type Codec = (typeof CODECS)[number];
@@ -72,7 +74,7 @@ export function encodeEnvelope(envelope: Envelope): Buffer {
   }
   if (fence !== undefined) {
     flags |= FENCE;
-    length += 8;
+    length += FENCE_BYTES;
   }
   if (grant !== undefined) {
     flags |= GRANT;
@@ -91,7 +93,7 @@ export function encodeEnvelope(envelope: Envelope): Buffer {
   out[1] = FORMAT;
   out[2] = flags;
   out[3] = CODECS.indexOf(envelope.codec);
-  out.set(envelope.nonce, 8);
+  out.set(envelope.nonce, NONCE_AT);
   let at = FIXED_BYTES;
   if (previousNonce !== undefined) {
     out.set(previousNonce, at);
@@ -121,32 +123,103 @@ export function encodeEnvelope(envelope: Envelope): Buffer {
   return out;
 }
 
-/** Reads an envelope; its byte fields are views of `bytes`. Throws `CORRUPT` on damage and on unknown formats. */
+/**
+ * Reads an envelope as a plain object, to be changed and written anew; its byte fields are views of `bytes`. Throws as
+ * {@link OpenedEnvelope} does.
+ */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
-  const view = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.length < FIXED_BYTES || view[0] !== MAGIC) throw corrupt("not an envelope");
-  if (view[1] !== FORMAT) throw corrupt(`format ${view[1]} is unknown, this version reads ${FORMAT}`);
-  if (view.readUInt32BE(4) !== envelopeCrc(view)) throw corrupt("checksum mismatch");
-  const flags = view[2] ?? 0;
-  const codec = CODECS[view[3] ?? 0];
-  if ((flags & ~KNOWN_FLAGS) !== 0 || codec === undefined) throw corrupt("unknown flags or codec");
-  let at = FIXED_BYTES;
-  const take = (length: number): Buffer => {
-    if (at + length > view.length) throw corrupt("cut short");
-    at += length;
-    return view.subarray(at - length, at);
-  };
-  const nonce = view.subarray(8, FIXED_BYTES);
-  const previousNonce = (flags & PREVIOUS) === 0 ? undefined : take(NONCE_BYTES);
-  const fence = (flags & FENCE) === 0 ? undefined : take(8).readBigUInt64BE(0);
-  const grant = (flags & GRANT) === 0 ? undefined : take(GRANT_BYTES);
-  const key = (flags & KEY) === 0 ? undefined : take(take(2).readUInt16BE(0)).toString("utf8");
-  const encryption =
-    (flags & ENCRYPTED) === 0
-      ? undefined
-      : { keyId: take(take(1)[0] ?? 0).toString("utf8"), iv: take(IV_BYTES), tag: take(TAG_BYTES) };
-  const tombstone = (flags & TOMBSTONE) !== 0;
-  return { nonce, previousNonce, fence, grant, tombstone, key, codec, encryption, body: view.subarray(at) };
+  const { nonce, previousNonce, fence, grant, tombstone, key, codec, encryption, body } = new OpenedEnvelope(bytes);
+  return { nonce, previousNonce, fence, grant, tombstone, key, codec, encryption, body };
+}
+
+/**
+ * A checked envelope whose fields are read when they are asked for: a view costs more than most other steps of a read,
+ * and a read needs few of them. Byte fields are views of the bytes.
+ */
+export class OpenedEnvelope implements Envelope {
+  readonly codec: Codec;
+  readonly tombstone: boolean;
+  readonly #bytes: Buffer;
+  readonly #flags: number;
+  /** Where the key, the encryption and the body start. */
+  readonly #keyAt: number;
+  readonly #encryptionAt: number;
+  readonly #bodyAt: number;
+
+  /** Throws `CORRUPT` on damage and on unknown formats. */
+  constructor(bytes: Uint8Array) {
+    const view = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (view.length < FIXED_BYTES || view[0] !== MAGIC) throw corrupt("not an envelope");
+    if (view[1] !== FORMAT) throw corrupt(`format ${view[1]} is unknown, this version reads ${FORMAT}`);
+    if (view.readUInt32BE(4) !== envelopeCrc(view)) throw corrupt("checksum mismatch");
+    const flags = view[2] ?? 0;
+    const codec = CODECS[view[3] ?? 0];
+    if ((flags & ~KNOWN_FLAGS) !== 0 || codec === undefined) throw corrupt("unknown flags or codec");
+    let at = grantAt(flags) + ((flags & GRANT) === 0 ? 0 : GRANT_BYTES);
+    this.#keyAt = at;
+    if ((flags & KEY) !== 0) at += 2 + (((view[at] ?? 0) << 8) | (view[at + 1] ?? 0));
+    this.#encryptionAt = at;
+    if ((flags & ENCRYPTED) !== 0) at += 1 + (view[at] ?? 0) + IV_BYTES + TAG_BYTES;
+    if (at > view.length) throw corrupt("cut short");
+    this.#bodyAt = at;
+    this.#bytes = view;
+    this.#flags = flags;
+    this.codec = codec;
+    this.tombstone = (flags & TOMBSTONE) !== 0;
+  }
+
+  get nonce(): Buffer {
+    return this.#bytes.subarray(NONCE_AT, FIXED_BYTES);
+  }
+
+  /** The nonce as hexadecimal digits. */
+  get nonceText(): string {
+    return this.#bytes.toString("hex", NONCE_AT, FIXED_BYTES);
+  }
+
+  get previousNonce(): Buffer | undefined {
+    return (this.#flags & PREVIOUS) === 0 ? undefined : this.#bytes.subarray(FIXED_BYTES, FIXED_BYTES + NONCE_BYTES);
+  }
+
+  get fence(): bigint | undefined {
+    return (this.#flags & FENCE) === 0 ? undefined : this.#bytes.readBigUInt64BE(fenceAt(this.#flags));
+  }
+
+  get grant(): Buffer | undefined {
+    return (this.#flags & GRANT) === 0 ? undefined : this.#bytes.subarray(grantAt(this.#flags), this.#keyAt);
+  }
+
+  /** The grant as hexadecimal digits; empty where there is none. */
+  get grantText(): string {
+    return (this.#flags & GRANT) === 0 ? "" : this.#bytes.toString("hex", grantAt(this.#flags), this.#keyAt);
+  }
+
+  get key(): string | undefined {
+    return (this.#flags & KEY) === 0 ? undefined : this.#bytes.toString("utf8", this.#keyAt + 2, this.#encryptionAt);
+  }
+
+  get encryption(): Encryption | undefined {
+    if ((this.#flags & ENCRYPTED) === 0) return undefined;
+    const tagAt = this.#bodyAt - TAG_BYTES;
+    const ivAt = tagAt - IV_BYTES;
+    return {
+      keyId: this.#bytes.toString("utf8", this.#encryptionAt + 1, ivAt),
+      iv: this.#bytes.subarray(ivAt, tagAt),
+      tag: this.#bytes.subarray(tagAt, this.#bodyAt),
+    };
+  }
+
+  get body(): Buffer {
+    return this.#bytes.subarray(this.#bodyAt);
+  }
+}
+
+function fenceAt(flags: number): number {
+  return FIXED_BYTES + ((flags & PREVIOUS) === 0 ? 0 : NONCE_BYTES);
+}
+
+function grantAt(flags: number): number {
+  return fenceAt(flags) + ((flags & FENCE) === 0 ? 0 : FENCE_BYTES);
 }
 
 function corrupt(why: string): StoreError {

@@ -1,7 +1,6 @@
 import type { CallOptions } from "../contract/driver.ts";
 import { StoreError } from "../contract/error.ts";
 import type { HeldLease } from "../directory/lease.ts";
-import { grantOf } from "../records/lease-record.ts";
 import { type Prior, priorOf, type RecordBody, type Records, type StoredRecord } from "../store/records.ts";
 import type { GuardedBody, GuardedKey, GuardedRecords } from "./guarded-records.ts";
 
@@ -89,7 +88,7 @@ export class ClaimedData implements GuardedRecords {
   }
 
   #isMine(current: StoredRecord): boolean {
-    return grantOf(current) === this.#lease.grant;
+    return current.envelope.grantText === this.#lease.grant;
   }
 
   /** A higher fence has superseded this grant; so has an equal one of another grant, where fences are best effort. */

@@ -1,6 +1,6 @@
 import type { CallOptions } from "../contract/driver.ts";
 import type { HeldLease } from "../directory/lease.ts";
-import { grantOf, heldBy } from "../records/lease-record.ts";
+import { heldBy } from "../records/lease-record.ts";
 import { commitRecords, type RecordCommitConflict } from "../store/commit.ts";
 import { type Prior, priorOf } from "../store/records.ts";
 import type { GuardedBody, GuardedKey, GuardedRecords } from "./guarded-records.ts";
@@ -50,7 +50,7 @@ export class CommittedData implements GuardedRecords {
       if (at === key) {
         if (current === undefined) this.#known.delete(key);
         else this.#known.set(key, priorOf(current));
-      } else if (current === undefined || heldBy(current) === undefined || grantOf(current) !== lease.grant) {
+      } else if (current === undefined || heldBy(current) === undefined || current.envelope.grantText !== lease.grant) {
         lease.end();
       } else {
         lease.adopt(priorOf(current));

@@ -43,9 +43,3 @@ function readLease(bytes: Uint8Array): LeaseRecord {
 export function heldBy(record: StoredRecord): LeaseRecord | undefined {
   return record.envelope.tombstone ? undefined : decodeLease(record.envelope.body);
 }
-
-/** The grant that wrote a stored record, as hexadecimal digits; empty where there is none. */
-export function grantOf(record: StoredRecord): string {
-  const { grant } = record.envelope;
-  return grant === undefined ? "" : Buffer.from(grant.buffer, grant.byteOffset, grant.byteLength).toString("hex");
-}

@@ -3,7 +3,7 @@ import type { CallOptions, PutOptions, StoreDriver } from "../contract/driver.ts
 import type { Change, Delete, Entry, Put, Range, Resync, Version, Watch } from "../contract/entry.ts";
 import { StoreError } from "../contract/error.ts";
 import { sameBytes } from "../envelope/bytes.ts";
-import { decodeEnvelope, encodeEnvelope, type Envelope } from "../envelope/envelope.ts";
+import { encodeEnvelope, OpenedEnvelope } from "../envelope/envelope.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import { stepwise } from "../runtime/stream.ts";
@@ -16,7 +16,7 @@ import { mapAll } from "./settle.ts";
 export interface StoredRecord {
   readonly key: string;
   readonly version: Version;
-  readonly envelope: Envelope;
+  readonly envelope: OpenedEnvelope;
   readonly ageMs: number | undefined;
 }
 
@@ -262,7 +262,7 @@ export class Records {
 
   read(entry: Entry, operation: string): StoredRecord {
     try {
-      const envelope = decodeEnvelope(entry.value);
+      const envelope = new OpenedEnvelope(entry.value);
       if (envelope.encryption !== undefined || envelope.codec !== "none") throw stillSealed(envelope);
       return { key: entry.key, version: entry.version, envelope, ageMs: entry.ageMs };
     } catch (error) {
@@ -299,7 +299,7 @@ export class Records {
 }
 
 /** A body that no layer has opened would be taken for the value itself. */
-function stillSealed({ encryption, codec }: Envelope): StoreError {
+function stillSealed({ encryption, codec }: OpenedEnvelope): StoreError {
   return encryption === undefined
     ? new StoreError("UNSUPPORTED", `stored value: compressed with ${codec}, open the store with the layer compress`)
     : new StoreError(

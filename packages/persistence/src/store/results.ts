@@ -4,7 +4,7 @@ import { StoreError } from "../contract/error.ts";
 import type { BulkResult } from "./bulk.ts";
 import type { Keyspace } from "./keyspace.ts";
 import type { RecordConflict, Records, StoredRecord } from "./records.ts";
-import { toVersion } from "./versions.ts";
+import { toVersion, versionText } from "./versions.ts";
 
 /** Stands for "unknown" in versions of entries that were listed without their values. */
 const NO_NONCE = new Uint8Array(16);
@@ -13,7 +13,7 @@ const EMPTY = new Uint8Array(0);
 /** The entry of a record under the caller's key; a tombstone is none. */
 export function toEntry(key: string, record: StoredRecord | undefined): Entry | undefined {
   if (record === undefined || record.envelope.tombstone) return undefined;
-  const version = toVersion({ version: record.version, nonce: record.envelope.nonce });
+  const version = versionText(record.version, record.envelope.nonceText);
   const value = record.envelope.body;
   return record.ageMs === undefined ? { key, value, version } : { key, value, version, ageMs: record.ageMs };
 }

@@ -13,7 +13,12 @@ const NONCE = /^[0-9a-f]{32}$/;
 export function toVersion(prior: Prior): Version {
   const { nonce } = prior;
   const bytes = nonce instanceof Buffer ? nonce : Buffer.from(nonce);
-  return `${prior.version}${MARK}${bytes.toString("hex")}` as Version;
+  return versionText(prior.version, bytes.toString("hex"));
+}
+
+/** {@link toVersion} of a nonce in hexadecimal digits. */
+export function versionText(version: Version, nonce: string): Version {
+  return `${version}${MARK}${nonce}` as Version;
 }
 
 export function toPrior(version: Version): Prior {

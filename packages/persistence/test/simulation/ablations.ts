@@ -167,7 +167,7 @@ export const ABLATIONS: readonly Ablation[] = [
     edits: [
       edit(
         COMMITTED,
-        "} else if (current === undefined || heldBy(current) === undefined || grantOf(current) !== lease.grant) {",
+        "} else if (current === undefined || heldBy(current) === undefined || current.envelope.grantText !== lease.grant) {",
         "} else if (current === undefined) {",
       ),
     ],
