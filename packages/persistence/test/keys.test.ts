@@ -123,3 +123,11 @@ test("a cut prefix is never longer than what a cut key keeps", () => {
     }),
   );
 });
+
+test("driver keys that are kept are those that would be made, also once more than are kept were asked for", () => {
+  const space = new Keyspace("orbit", "data", 255);
+  const names = Array.from({ length: 40_000 }, (_, index) => `name/${index}`).concat("n".repeat(500));
+  for (let round = 0; round < 2; round += 1) {
+    for (const name of names) expect(space.encodeName(name)).toEqual(space.encode(name));
+  }
+});

@@ -6,6 +6,16 @@ import type { StoredRecord } from "./records.ts";
 /** What the envelope has room for. Keys of the Store API are far shorter; names of nodes and addressables may not be. */
 const MAX_ORIGINAL_BYTES = 65_535;
 
+/** Driver keys that are kept, of names of at most so many characters: a few megabytes. */
+const MAX_KEPT = 16_384;
+const MAX_KEPT_LENGTH = 128;
+
+export interface DriverKey {
+  readonly key: string;
+  /** The text to keep in the envelope where the driver key is a hash. */
+  readonly original: string | undefined;
+}
+
 /** One kind of records in a namespace: maps key parts to driver keys and back. */
 export class Keyspace {
   readonly namespace: string;
@@ -13,6 +23,8 @@ export class Keyspace {
   /** What every driver key of this kind starts with. */
   readonly #base: string;
   readonly #maxKeyBytes: number;
+  /** Driver keys of names made before: putting one together and hashing it anew costs as much as a read in memory. */
+  readonly #kept = new Map<string, DriverKey>();
 
   constructor(namespace: string, kind: string, maxKeyBytes: number) {
     this.namespace = namespace;
@@ -27,8 +39,20 @@ export class Keyspace {
     }
   }
 
-  /** The driver key of some parts, and the text to keep in the envelope where the driver key is a hash. */
-  encode(...parts: readonly string[]): { readonly key: string; readonly original: string | undefined } {
+  /** The driver key of a name of one part. */
+  encodeName(name: string): DriverKey {
+    const kept = this.#kept.get(name);
+    if (kept !== undefined) return kept;
+    const made = this.encode(name);
+    if (name.length > MAX_KEPT_LENGTH) return made;
+    if (this.#kept.size >= MAX_KEPT) this.#kept.clear();
+    // A copy: a name that was cut from a larger text would keep all of that alive.
+    this.#kept.set(Buffer.from(name, "utf8").toString("utf8"), made);
+    return made;
+  }
+
+  /** The driver key of some parts. */
+  encode(...parts: readonly string[]): DriverKey {
     const encoded = join(parts);
     const whole = this.#base + encoded;
     if (whole.length <= this.#maxKeyBytes) return { key: whole, original: undefined };

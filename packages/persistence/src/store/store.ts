@@ -75,7 +75,7 @@ export class RecordStore implements Store {
 
   async get(key: string, options?: CallOptions): Promise<Entry | undefined> {
     checkKey(key);
-    const driverKey = this.#keys.encode(key).key;
+    const driverKey = this.#keys.encodeName(key).key;
     try {
       const entry = await this.#records.getEntry(driverKey, options);
       return entry === undefined ? undefined : toEntry(key, this.#records.read(entry, "get"));
@@ -88,7 +88,7 @@ export class RecordStore implements Store {
     checkList("keys", keys);
     const encoded = keys.map((key) => {
       checkKey(key);
-      return this.#keys.encode(key).key;
+      return this.#keys.encodeName(key).key;
     });
     if (keys.length === 0) return [];
     const records = await this.#records.getMany(encoded, options);
@@ -101,7 +101,7 @@ export class RecordStore implements Store {
     checkSize(value, this.capabilities.limits.maxValueBytes);
     checkWhen(when);
     this.#checkPutOptions(options);
-    const encoded = this.#keys.encode(key);
+    const encoded = this.#keys.encodeName(key);
     const record = { body: value, key: encoded.original };
     const bounded = this.#records.bound(options);
     let condition = toRecordWhen(when);
@@ -186,7 +186,7 @@ export class RecordStore implements Store {
     const userKeys = new Map<string, string>();
     const named = (key: string): string => {
       checkKey(key);
-      const driverKey = this.#keys.encode(key).key;
+      const driverKey = this.#keys.encodeName(key).key;
       userKeys.set(driverKey, key);
       return driverKey;
     };
@@ -273,7 +273,7 @@ export class RecordStore implements Store {
   }
 
   async #delete(key: string, when: DeleteWhen, options: CallOptions | undefined): Promise<Delete> {
-    const { key: driverKey, original } = this.#keys.encode(key);
+    const { key: driverKey, original } = this.#keys.encodeName(key);
     const condition = toDeleteWhen(when);
     const bounded = this.#records.bound(options);
     if (!this.#tombstones) return toDelete(key, await this.#records.delete(driverKey, condition, bounded));
@@ -302,7 +302,7 @@ export class RecordStore implements Store {
   #prepare(op: WriteOp): RecordOp {
     checkOp(op);
     checkKey(op.key);
-    const { key, original } = this.#keys.encode(op.key);
+    const { key, original } = this.#keys.encodeName(op.key);
     if (op.type === "delete") {
       checkDeleteWhen(op.when);
       return { type: "delete", key, when: toDeleteWhen(op.when) };
