@@ -1,2 +1,0 @@
-export { etcd, provider } from "./driver.ts";
-export type { EtcdOptions } from "./options.ts";

@@ -1,2 +1,0 @@
-export { redis, provider } from "./driver.ts";
-export type { RedisOptions } from "./options.ts";
