@@ -14,7 +14,7 @@ export interface SweeperOptions {
   readonly sweep: (signal: AbortSignal) => Promise<SweepReport>;
   /** Pause between rounds in milliseconds, give or take a tenth; 30,000 by default. */
   readonly intervalMs?: number;
-  /** Told of a round that failed; the next one is tried all the same. */
+  /** Told of a round that failed, and of a lease that could not be freed; the next round is tried all the same. */
   readonly onError: (error: StoreError) => void;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -38,11 +38,19 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   let cancel: Cancel | undefined;
   let round: Promise<SweepReport | undefined> | undefined;
 
+  const report = (error: unknown): void => {
+    if (!stopping.signal.aborted) options.onError(StoreError.from(error, { operation: "sweep" }));
+  };
   const once = async (): Promise<SweepReport | undefined> => {
     const acquired = await lock.acquire(REFERENCE, session);
     if (!acquired.ok) return undefined;
-    await using lease = acquired.lease;
-    return await sweep(AbortSignal.any([lease.lost, stopping.signal]));
+    const { lease } = acquired;
+    try {
+      return await sweep(AbortSignal.any([lease.lost, stopping.signal]));
+    } finally {
+      // A lease that could not be freed ends with its node; that must not hide why a round failed.
+      await lease.release().catch(report);
+    }
   };
   const run = (): Promise<SweepReport | undefined> => {
     round ??= once().finally(() => {
@@ -57,7 +65,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     try {
       await run();
     } catch (error) {
-      if (!stopping.signal.aborted) options.onError(StoreError.from(error, { operation: "sweep" }));
+      report(error);
     }
     if (!stopping.signal.aborted) schedule();
   };
