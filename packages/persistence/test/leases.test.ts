@@ -14,6 +14,7 @@ import {
   type NodeSession,
   startSweeper,
   type Store,
+  StoreError,
   stringKey,
 } from "../src/index.ts";
 import { type ManualClock, manualClock, mapData, mapDriver } from "../src/testing/index.ts";
@@ -206,7 +207,7 @@ test("guarded data in the lease's store: a superseded grant writes nothing at al
   await mine.put("state", bytes("1"));
   await mine.put("state", bytes("2"));
   expect(await mine.get("state").then(String)).toBe("2");
-  await one.members.leave(a);
+  await two.members.leave(a);
   const b = await two.members.join({ id: "b" });
   const theirs = guarded(two.store, await take(two, b));
   const before = data.versions;
@@ -229,7 +230,7 @@ test("guarded data on another store: once the newer grant has read, the older on
   const lease = await take(one, a);
   const mine = guarded(await farStore(), lease);
   await mine.put("x", bytes("1"));
-  await one.members.leave(a);
+  await two.members.leave(a);
   const b = await two.members.join({ id: "b" });
   const theirs = guarded(await farStore(), await take(two, b));
   expect(await theirs.get("x").then(String)).toBe("1");
@@ -270,6 +271,54 @@ test("bulk forms answer each on its own", async () => {
   expect(joined).toMatchObject([{ id: "c" }, { code: "INVALID_ARGUMENT" }, { id: "d" }]);
   const updated = await one.members.updateMany([a, ended], { status: "draining" });
   expect(updated).toMatchObject([{ status: "draining" }, { code: "LEASE_LOST" }]);
+});
+
+test("freeing one's own lease or node by its directory or membership ends the belief before the request", async () => {
+  const { process } = world();
+  const held: unknown[] = [];
+  let beliefs: () => unknown = () => undefined;
+  const one = await process((driver) => ({
+    ...driver,
+    get: (key, options) => {
+      held.push(beliefs());
+      return driver.get(key, options);
+    },
+  }));
+  const a = await one.members.join({ id: "a" });
+  const lease = await take(one, a);
+  beliefs = () => [lease.isHeld(), a.isLive()];
+  held.length = 0;
+  expect(await one.leases.releaseMany([lease])).toEqual([true]);
+  expect(held).toEqual([[false, true]]);
+  expect(await one.members.leaveMany([a])).toEqual([true]);
+  expect(held).toEqual([
+    [false, true],
+    [false, false],
+  ]);
+});
+
+test("the sweeper tells why a round failed, also when its lease can't be freed either", async () => {
+  const { clock, process } = world();
+  let broken = false;
+  const one = await process((driver) => ({
+    ...driver,
+    put: (...args) => (broken ? Promise.reject(new StoreError("DENIED", "no puts")) : driver.put(...args)),
+  }));
+  const errors: string[] = [];
+  const started = startSweeper({
+    session: await one.members.join({ id: "a", ttlMs: 60_000 }),
+    lock: one.leases,
+    sweep: async () => {
+      broken = true;
+      throw new StoreError("UNAVAILABLE", "no sweeping");
+    },
+    intervalMs: 500,
+    onError: ({ code }) => errors.push(code),
+    clock,
+  });
+  await clock.advance(600);
+  await started.stop();
+  expect(errors).toEqual(["DENIED", "UNAVAILABLE"]);
 });
 
 test("the sweeper frees dead nodes' leases under one lease, in every namespace", async () => {

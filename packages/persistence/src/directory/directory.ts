@@ -143,6 +143,8 @@ export class StoreDirectory implements AddressableDirectory {
 
   async release(grant: LeaseGrant, options?: CallOptions): Promise<boolean> {
     checkHexId("grant", grant.grant);
+    // As with the lease's own release; a grant freed from elsewhere is learnt of later.
+    if (grant instanceof HeldLease && grant.requests === this.#requests) grant.stopBelieving();
     return this.#free(grant, undefined, options);
   }
 

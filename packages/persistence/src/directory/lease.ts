@@ -115,7 +115,7 @@ export class HeldLease implements Lease {
   release(options?: CallOptions): Promise<boolean> {
     this.#releasing ??= (() => {
       const held = this.isHeld();
-      this.#finish();
+      this.stopBelieving();
       // A lease that is no longer believed in is not ours to free: its record may already be another's.
       return held ? this.requests.release(this, options) : Promise.resolve(false);
     })();
@@ -129,7 +129,7 @@ export class HeldLease implements Lease {
   /** Ends the belief because the lease was lost. */
   end(): void {
     if (this.#over) return;
-    this.#finish();
+    this.stopBelieving();
     this.requests.lost(this);
   }
 
@@ -138,7 +138,8 @@ export class HeldLease implements Lease {
     throw lostError(this.requests.provider, operation, this.reference);
   }
 
-  #finish(): void {
+  /** Ends the belief on purpose, before the record is freed. */
+  stopBelieving(): void {
     this.#over = true;
     this.#own?.end();
     this.#controller?.abort();

@@ -74,6 +74,8 @@ export class StoreMembership implements ClusterMembership {
   readonly #driftPpm: number;
   readonly #provider: string;
   readonly #known = new Map<string, Known>();
+  /** The sessions given out here. */
+  readonly #sessions = new WeakSet<StoreNodeSession>();
   /** Until when a life that was read may be taken for alive by lookups, by epoch. */
   readonly #aliveUntil = new Map<string, number>();
 
@@ -149,6 +151,8 @@ export class StoreMembership implements ClusterMembership {
 
   async leave(lease: NodeLease, options?: CallOptions): Promise<boolean> {
     checkLease(lease);
+    // A process that ends its own life stops believing in it first; a life ended from elsewhere learns of it later.
+    if (lease instanceof StoreNodeSession && this.#sessions.has(lease)) lease.stopBelieving();
     this.#known.delete(lease.epoch);
     const bounded = this.records.bound(options);
     for (;;) {
@@ -353,7 +357,7 @@ export class StoreMembership implements ClusterMembership {
 
   #session(info: NodeInfo, sent: Sent, heartbeat: boolean): NodeSession {
     const { clock, random } = this.records;
-    return new StoreNodeSession({
+    const session = new StoreNodeSession({
       provider: this.#provider,
       clock,
       random,
@@ -364,6 +368,8 @@ export class StoreMembership implements ClusterMembership {
       rewrite: (change, options) => this.#rewrite(info, change, options),
       leave: (lease, options) => this.leave(lease, options),
     });
+    this.#sessions.add(session);
+    return session;
   }
 
   #remember(known: Known): void {

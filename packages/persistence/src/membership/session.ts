@@ -79,21 +79,18 @@ export class StoreNodeSession implements NodeSession {
   }
 
   leave(options?: CallOptions): Promise<void> {
-    if (this.#leaving === undefined) {
-      // The belief ends on purpose, before the request: nothing is lost.
-      this.#isLeaving = true;
-      this.#belief.end();
-      this.#leaving = this.#endRecord(options);
-    }
+    this.#leaving ??= this.#init.leave(this, options).then(() => undefined);
     return this.#leaving;
+  }
+
+  /** Ends the belief on purpose, before the record is ended: nothing is lost. */
+  stopBelieving(): void {
+    this.#isLeaving = true;
+    this.#belief.end();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.leave();
-  }
-
-  async #endRecord(options: CallOptions | undefined): Promise<void> {
-    await this.#init.leave(this, options);
   }
 
   #beliefMs(): number {
