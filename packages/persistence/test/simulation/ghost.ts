@@ -1,13 +1,12 @@
 import type { WriteOp } from "../../src/driver.ts";
 import { decodeEnvelope, type Envelope } from "../../src/envelope/envelope.ts";
-import type { Lease, NodeSession } from "../../src/index.ts";
+import type { Lease } from "../../src/index.ts";
 import type { Machine, World } from "./world.ts";
 
 /** What a process believes; looked at from outside. */
 export interface Believer {
   readonly id: string;
   readonly machine: Machine;
-  session: NodeSession | undefined;
   readonly leases: Set<Lease>;
 }
 
@@ -15,7 +14,6 @@ interface Addressable {
   grants: number;
   readonly serials: Map<string, number>;
   readonly returned: { readonly serial: number; readonly fence: bigint }[];
-  quietGrants: number;
 }
 
 interface Data {
@@ -37,6 +35,10 @@ export class Ghost {
   readonly #beliefs: boolean;
   readonly #addressables = new Map<string, Addressable>();
   readonly #data = new Map<string, Data>();
+  #writes = 0;
+  /** The lease keys that nobody has yet been granted and written under, since it was asked. */
+  #awaited = new Set<string>();
+  readonly #grantedSince = new Set<string>();
 
   /**
    * @param committed lease and data share a store with commit, so that (b) is promised
@@ -68,18 +70,32 @@ export class Ghost {
       }
     }
     addressable.returned.push({ serial, fence: lease.fence });
-    if (!this.#world.faulty) addressable.quietGrants += 1;
+    this.#grantedSince.add(leaseKey);
   }
 
-  /** A guarded read or write reached its process. */
-  touch(dataKey: string, leaseKey: string, grant: string): void {
+  /** What a guarded read that begins now must show, unless it is deleted meanwhile. */
+  due(dataKey: string): readonly string[] {
+    const { acknowledged, deleted } = this.data(dataKey);
+    return [...acknowledged].filter((id) => !deleted.has(id));
+  }
+
+  /** A guarded read reached its process. */
+  touched(dataKey: string, leaseKey: string, grant: string, ids: readonly string[], due: readonly string[]): void {
     const data = this.data(dataKey);
     data.touched = Math.max(data.touched, this.#addressable(leaseKey).serials.get(grant) ?? 0);
+    const missed = due.find((id) => !ids.includes(id) && !data.deleted.has(id));
+    if (missed !== undefined) this.#world.violated(`(e) a guarded read of ${dataKey} did not show ${missed}`);
   }
 
-  acknowledge(dataKey: string, id: string): void {
+  nextWrite(machine: Machine): string {
+    return `${machine.name}.${++this.#writes}`;
+  }
+
+  acknowledge(dataKey: string, leaseKey: string, id: string): void {
+    this.#world.log(`acknowledged ${id}`);
     this.acknowledged += 1;
     this.data(dataKey).acknowledged.add(id);
+    if (this.#grantedSince.has(leaseKey)) this.#awaited.delete(leaseKey);
     this.#checkAcknowledged(dataKey);
   }
 
@@ -108,11 +124,18 @@ export class Ghost {
     }
   };
 
-  /** (f): after a while without faults every addressable must have been granted. */
-  checkLiveness(): void {
-    for (const [key, { quietGrants }] of this.#addressables) {
-      if (quietGrants === 0) this.#world.violated(`(f) nobody could acquire ${key} in the quiet phase`);
-    }
+  /** (f): from now on each of these must be granted to somebody who then writes under it. */
+  awaitProgress(leaseKeys: readonly string[]): void {
+    this.#awaited = new Set(leaseKeys);
+    this.#grantedSince.clear();
+  }
+
+  get progressed(): boolean {
+    return this.#awaited.size === 0;
+  }
+
+  checkProgress(when: string): void {
+    for (const key of this.#awaited) this.#world.violated(`(f) nobody could acquire ${key} and write ${when}`);
   }
 
   data(key: string): Data {
@@ -127,7 +150,7 @@ export class Ghost {
   #addressable(key: string): Addressable {
     let addressable = this.#addressables.get(key);
     if (addressable === undefined) {
-      addressable = { grants: 0, serials: new Map(), returned: [], quietGrants: 0 };
+      addressable = { grants: 0, serials: new Map(), returned: [] };
       this.#addressables.set(key, addressable);
     }
     return addressable;
@@ -142,11 +165,11 @@ export class Ghost {
     this.grants += 1;
     addressable.serials.set(grant, addressable.grants);
     if (!this.#beliefs) return;
-    for (const { machine, leases, session } of this.believers) {
-      if (!machine.alive || session?.isLive() !== true) continue;
+    for (const { machine, leases } of this.believers) {
+      if (!machine.alive) continue;
       for (const lease of leases) {
         // One's own grants may be superseded at any time, by rule 10.
-        const taken = addressable.serials.has(lease.grant) && lease.isHeld() && !ownedBy(envelope, session);
+        const taken = addressable.serials.has(lease.grant) && lease.isHeld() && !ownedBy(envelope, lease);
         if (taken) this.#world.violated(`(f) ${key} was taken from ${machine.name} while its lease was valid`);
       }
     }
@@ -190,8 +213,8 @@ export function idsOf(envelope: Pick<Envelope, "body" | "tombstone">): readonly 
   return text === "" ? [] : text.split(",");
 }
 
-function ownedBy(envelope: Envelope, session: NodeSession): boolean {
-  return Buffer.from(envelope.body).includes(Buffer.from(session.epoch, "hex"));
+function ownedBy(envelope: Envelope, { epoch }: Lease): boolean {
+  return Buffer.from(envelope.body).includes(Buffer.from(epoch, "hex"));
 }
 
 function same(a: readonly string[], b: readonly string[]): boolean {

@@ -1,138 +1,196 @@
 import {
   type AddressableDirectory,
-  type AddressableReference,
   type ClusterMembership,
-  createStore,
-  directory,
-  guarded,
-  int32Key,
   type Lease,
-  membership,
+  type NodeSession,
   type Store,
   StoreError,
+  startSweeper,
+  type Sweeper,
+  type SweepReport,
   sweepGuarded,
 } from "../../src/index.ts";
 import { sleep } from "../../src/runtime/wait.ts";
-import { connect, type Backend } from "./backend.ts";
-import { type Believer, type Ghost, idsOf } from "./ghost.ts";
+import type { Believer, Ghost } from "./ghost.ts";
+import { Ledger, leaseKey, reference } from "./ledger.ts";
 import type { Scenario } from "./scenario.ts";
+import type { Opened } from "./stores.ts";
 import type { Machine, World } from "./world.ts";
-
-export interface Backends {
-  readonly members: Backend;
-  readonly leases: Backend;
-  readonly data: Backend;
-}
 
 /** One process: joins, takes addressables, works on their data, sweeps, and goes on after every typed error. */
 export class Process implements Believer {
   readonly machine: Machine;
   readonly id: string;
   readonly leases = new Set<Lease>();
-  session: Believer["session"];
+  /** It was told to replace live records of its ids, and has not joined yet: nobody else may start under them. */
+  vouches: boolean;
+  sessions: readonly NodeSession[] = [];
   readonly #world: World;
   readonly #ghost: Ghost;
   readonly #scenario: Scenario;
-  #writes = 0;
+  readonly #members: ClusterMembership;
+  readonly #leases: AddressableDirectory;
+  readonly #data: Store;
   #turns = 0;
 
-  constructor(world: World, ghost: Ghost, scenario: Scenario, machine: Machine, id: string) {
+  constructor(
+    world: World,
+    ghost: Ghost,
+    scenario: Scenario,
+    init: { readonly machine: Machine; readonly id: string; readonly vouches: boolean },
+    { members, leases, data }: Opened,
+  ) {
     this.#world = world;
     this.#ghost = ghost;
     this.#scenario = scenario;
-    this.machine = machine;
-    this.id = id;
+    this.machine = init.machine;
+    this.id = init.id;
+    this.vouches = init.vouches;
+    this.#members = members;
+    this.#leases = leases;
+    this.#data = data;
   }
 
-  async start(backends: Backends, replace: boolean): Promise<void> {
-    const stores = new Map<Backend, Store>();
-    for (const backend of new Set(Object.values(backends))) {
-      const { driver, settle } = connect(this.#world, this.machine, backend);
-      const { clock } = this.machine;
-      stores.set(backend, await createStore(driver, { clock, random: this.#world.random, operationTimeoutMs: 500 }));
-      settle();
+  start(): void {
+    void this.#repeat(5, () => this.#live());
+    if (this.#scenario.sweep === "each") {
+      void this.#repeat(150, async () => {
+        await this.#sweep();
+        await sleep(this.machine.clock, this.#world.between(0, 150));
+      });
     }
-    const store = (backend: Backend): Store => stores.get(backend) as Store;
-    const options = { maxClockDriftPpm: this.#scenario.drift * 1_000_000 };
-    const members = membership(store(backends.members), options);
-    const leases = directory(store(backends.leases), { membership: members, ...options });
-    void this.#live(members, leases, store(backends.data), replace);
-    if (this.#scenario.sweep) void this.#repeat(150, () => this.#sweep(members, leases, store(backends.data)));
   }
 
-  async #live(members: ClusterMembership, leases: AddressableDirectory, data: Store, replace: boolean): Promise<void> {
-    const { clock } = this.machine;
-    let vouched = replace;
-    await this.#repeat(5, async () => {
-      const deadline = clock.now() + 4 * this.#scenario.ttlMs;
-      const node = { id: this.id, ttlMs: this.#scenario.ttlMs };
-      const session = await members.join(node, { deadline, replace: vouched });
-      vouched = false;
-      this.session = session;
-      this.#world.log(`${this.machine.name} joined as ${session.epoch.slice(0, 6)}`);
-      while (session.isLive()) await this.#turn(() => this.#work(leases, data));
-      this.#world.log(`${this.machine.name} ended ${session.epoch.slice(0, 6)}`);
-    });
+  /** One life: from joining until the first of its sessions ends. */
+  async #live(): Promise<void> {
+    const world = this.#world;
+    const sessions = await this.#join();
+    this.vouches = false;
+    this.sessions = sessions;
+    for (const { id, epoch } of sessions) world.log(`${this.machine.name} joined ${id} as ${epoch.slice(0, 6)}`);
+    const sweeper = this.#scenario.sweep === "runner" ? this.#startSweeper(world.pick(sessions)) : undefined;
+    while (sessions.every((session) => session.isLive())) {
+      await this.#turn(() => this.#work(world.pick(sessions)));
+      const leaves = this.#scenario.leaves && world.faulty && world.chance(0.05);
+      if (leaves) await this.#turn(() => world.pick(sessions).leave());
+    }
+    for (const { id, epoch } of sessions) world.log(`${this.machine.name} ended ${id} ${epoch.slice(0, 6)}`);
+    await sweeper?.stop();
+    if (sessions.length > 1) this.#settled(await this.#members.leaveMany(sessions));
   }
 
-  async #work(leases: AddressableDirectory, data: Store): Promise<void> {
-    const { machine, session } = this;
-    if (session === undefined) return;
-    const { addressables } = this.#scenario;
-    // In quiet, in turns: each must be had by somebody.
-    const number = this.#world.faulty
-      ? Math.floor(this.#world.random.number() * addressables)
-      : this.#turns++ % addressables;
-    const reference = { type: "t", key: int32Key(number) };
-    const ttl = this.#world.chance(this.#scenario.ownTtl) ? { ttlMs: this.#scenario.ttlMs / 2 } : {};
-    const acquired = await leases.acquire(reference, session, ttl);
-    if (!acquired.ok) return;
-    const { lease } = acquired;
-    this.leases.add(lease);
-    this.#world.log(`${machine.name} granted ${keyOf(reference)} fence ${lease.fence} ${lease.grant.slice(0, 6)}`);
-    this.#ghost.granted(leaseKey(reference), lease);
-    const steps = 1 + Math.floor(this.#world.random.number() * 3);
+  async #join(): Promise<readonly NodeSession[]> {
+    const { ttlMs, bulk } = this.#scenario;
+    const options = { deadline: this.machine.clock.now() + 4 * ttlMs, replace: this.vouches };
+    if (!bulk) return [await this.#members.join({ id: this.id, ttlMs }, options)];
+    const ids = [this.id, `${this.id}x`];
+    const answers = await this.#members.joinMany(
+      ids.map((id) => ({ id, ttlMs })),
+      options,
+    );
+    const joined = answers.filter((answer): answer is NodeSession => !StoreError.is(answer));
+    const failed = answers.find((answer) => StoreError.is(answer));
+    if (joined.length === 0 && failed !== undefined) throw failed;
+    // A twin may have the other id; to wait for it while holding one would make both wait for ever.
+    return joined;
+  }
+
+  async #work(session: NodeSession): Promise<void> {
+    const world = this.#world;
+    const leases = await this.#acquire(session);
+    const ledgers = leases.map((lease) => this.#open(lease));
+    const steps = 1 + Math.floor(world.random.number() * 3);
     try {
-      for (let step = 0; step < steps; step += 1) {
-        await this.#use(data, lease);
-        if (lease.ttlMs !== undefined && this.#world.chance(0.5)) await lease.renew();
-        if (this.#world.chance(0.5)) await sleep(machine.clock, this.#world.between(0, 60));
+      for (let step = 0; step < steps && leases.length > 0; step += 1) {
+        const at = Math.floor(world.random.number() * leases.length);
+        // What an earlier opening knows of the records may be out of date.
+        if (world.chance(0.5)) ledgers[at] = this.#open(leases[at] as Lease);
+        await this.#use(ledgers[at] as Ledger);
+        if (world.chance(0.5)) await this.#renew(leases);
+        if (world.chance(0.5)) await sleep(this.machine.clock, world.between(0, 60));
       }
     } finally {
-      if (this.#world.chance(0.8)) await lease.release();
-      this.leases.delete(lease);
+      // A lease that is kept goes on being believed in: until its node ends, or acquires it again.
+      if (world.chance(0.8)) await this.#release(leases);
     }
   }
 
-  /** Appends to a list, or deletes it: a lost, doubled or late write shows in what the list holds. */
-  async #use(store: Store, lease: Lease): Promise<void> {
-    const name = `r${Math.floor(this.#world.random.number() * this.#scenario.records)}`;
-    const dataKey = `${leaseKey(lease.reference).replace("-lease-", "-state-")}-${name}`;
-    // No look at the belief: the guard must hold for a process that does not know yet.
-    const data = guarded(store, lease);
-    const before = await data.get(name);
-    this.#ghost.touch(dataKey, leaseKey(lease.reference), lease.grant);
-    if (this.#world.chance(0.2)) {
-      await data.delete(name);
-      return;
+  async #acquire(session: NodeSession): Promise<readonly Lease[]> {
+    const world = this.#world;
+    const { addressables, ownTtl, ttlMs, bulk } = this.#scenario;
+    const options = world.chance(ownTtl) ? { ttlMs: ttlMs / 2 } : {};
+    // In quiet, in turns: each must be had by somebody.
+    const first = world.faulty ? Math.floor(world.random.number() * addressables) : this.#turns++ % addressables;
+    const count = bulk ? 1 + Math.floor(world.random.number() * addressables) : 1;
+    const references = Array.from({ length: count }, (_, n) => reference((first + n) % addressables));
+    const answers = bulk
+      ? await this.#leases.acquireMany(references, session, options)
+      : [await this.#leases.acquire(reference(first), session, options)];
+    const leases: Lease[] = [];
+    for (const answer of this.#settled(answers)) {
+      if (!answer.ok) continue;
+      const { lease } = answer;
+      const key = leaseKey(lease.reference);
+      world.log(`${this.machine.name} granted ${key} fence ${lease.fence} ${lease.grant.slice(0, 6)}`);
+      // One's own grants may be superseded at any time, by rule 10.
+      for (const other of this.leases) {
+        if (leaseKey(other.reference) === key && other.epoch === lease.epoch) this.leases.delete(other);
+      }
+      this.leases.add(lease);
+      this.#ghost.granted(key, lease);
+      leases.push(lease);
     }
-    const id = `${this.machine.name}.${++this.#writes}`;
-    const ids = [...idsOf({ body: before ?? new Uint8Array(0), tombstone: false }), id];
+    return leases;
+  }
+
+  #open(lease: Lease): Ledger {
+    return new Ledger(this.#ghost, this.machine, this.#data, lease);
+  }
+
+  async #use(ledger: Ledger): Promise<void> {
+    const world = this.#world;
+    const record = `r${Math.floor(world.random.number() * this.#scenario.records)}`;
+    const ids = await ledger.read(record);
+    const next = world.faulty ? world.pick(["append", "append", "append", "delete", "nothing"] as const) : "append";
+    if (next === "append") await ledger.append(record, ids);
+    if (next === "delete") await ledger.delete(record);
+  }
+
+  async #renew(leases: readonly Lease[]): Promise<void> {
+    if (this.#scenario.bulk && this.#world.chance(0.5)) {
+      this.#settled(await this.#leases.renewMany(leases));
+      this.#settled(await this.#members.renewMany(this.sessions));
+    } else {
+      for (const lease of leases) if (lease.ttlMs !== undefined) await lease.renew();
+    }
+  }
+
+  async #release(leases: readonly Lease[]): Promise<void> {
     try {
-      await data.put(name, Buffer.from(ids.join(",")));
-      this.#world.log(`${this.machine.name} acknowledged ${id}`);
-      this.#ghost.acknowledge(dataKey, id);
-    } catch (error) {
-      if (StoreError.is(error) && error.outcome === "none") this.#ghost.refuse(dataKey, id);
-      throw error;
+      if (this.#scenario.bulk) this.#settled(await this.#leases.releaseMany(leases));
+      else for (const lease of leases) await lease.release();
+    } finally {
+      for (const lease of leases) this.leases.delete(lease);
     }
   }
 
-  async #sweep(members: ClusterMembership, leases: AddressableDirectory, data: Store): Promise<void> {
-    await members.sweep();
-    await leases.sweep();
-    await sweepGuarded(data, { graceMs: 20 });
-    await sleep(this.machine.clock, this.#world.between(0, 150));
+  async #sweep(signal?: AbortSignal): Promise<SweepReport> {
+    const options = this.#world.chance(0.3) ? { signal, budget: 2 } : { signal };
+    await this.#members.sweep(options);
+    await sweepGuarded(this.#data, { graceMs: 20, ...options });
+    return this.#leases.sweep(options);
+  }
+
+  #startSweeper(session: NodeSession): Sweeper {
+    return startSweeper({
+      session,
+      lock: this.#leases,
+      sweep: (signal) => this.#sweep(signal),
+      intervalMs: 150,
+      onError: (error) => this.#met(error),
+      clock: this.machine.clock,
+      random: this.#world.random,
+    });
   }
 
   async #repeat(pauseMs: number, turn: () => Promise<void>): Promise<void> {
@@ -142,26 +200,30 @@ export class Process implements Believer {
     }
   }
 
-  /** Runs a turn; a typed error ends it, any other is a defect. */
   async #turn(turn: () => Promise<void>): Promise<void> {
     try {
       await turn();
     } catch (error) {
-      if (!StoreError.is(error) || error.code === "INTERNAL" || error.code === "CORRUPT") {
-        this.#world.violated(`${this.machine.name} met ${error instanceof Error ? error.stack : String(error)}`);
-      } else {
-        this.#world.log(`${this.machine.name} ${error.message}`);
-      }
+      this.#met(error);
     }
     await sleep(this.machine.clock, this.#world.between(0, 10));
   }
-}
 
-function keyOf({ key }: AddressableReference): string {
-  return key.kind === "int32" ? String(key.value) : "";
-}
+  /** What a bulk call did; its errors are met like thrown ones. */
+  #settled<T>(answers: readonly (T | StoreError)[]): readonly T[] {
+    return answers.filter((answer): answer is T => {
+      if (!StoreError.is(answer)) return true;
+      this.#met(answer);
+      return false;
+    });
+  }
 
-export function leaseKey(reference: AddressableReference): string {
-  const value = reference.key.kind === "int32" ? reference.key.value : 0;
-  return `orbit-lease-default-t-i${(value + 2 ** 31).toString(16)}`;
+  /** A typed error is part of life, any other is a defect. */
+  #met(error: unknown): void {
+    if (!StoreError.is(error) || error.code === "INTERNAL" || error.code === "CORRUPT") {
+      this.#world.violated(`${this.machine.name} met ${error instanceof Error ? error.stack : String(error)}`);
+    } else {
+      this.#world.log(`${this.machine.name} ${error.message}`);
+    }
+  }
 }

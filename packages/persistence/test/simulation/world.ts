@@ -48,16 +48,15 @@ export class World {
     this.#push({ at: Math.max(time, this.time), order: this.#order++, run });
   }
 
-  /** Runs events until `end`, or until an invariant breaks; `check` looks after each. */
-  async run(end: number, check: () => void): Promise<void> {
+  /** Runs events until `end`, until `check`, which looks after each, is content, or until an invariant breaks. */
+  async run(end: number, check: () => boolean): Promise<void> {
     for (let next = this.#heap[0]; next !== undefined && next.at <= end; next = this.#heap[0]) {
       this.#pop();
       this.time = next.at;
       next.run();
       // All promises that can go on do so before the next event: none waits for anything but events.
       await new Promise<void>((resolve) => setImmediate(resolve));
-      check();
-      if (this.violation !== undefined) return;
+      if (check() || this.violation !== undefined) return;
     }
     this.time = end;
   }
