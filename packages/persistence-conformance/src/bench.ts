@@ -13,7 +13,7 @@ import {
 import { type Around, compose, type StoreDriver, wrapDriver } from "@orbit/persistence/driver";
 import { seededRandom } from "@orbit/persistence/testing";
 
-import type { Harness } from "./harness.ts";
+import type { Faults, Harness } from "./harness.ts";
 import type { LayerUnderProof } from "./layers.ts";
 
 /** Where a law is proved: at the driver as written, or through the store that applications hold. */
@@ -38,6 +38,8 @@ export interface Between {
   readonly wrap?: Wrap;
   /** Sees every call that reaches the driver. */
   readonly around?: Around;
+  /** The driver reaches its backend through the link that faults break. */
+  readonly linked?: boolean;
 }
 
 const SCOPE_FACTOR = { process: 1, host: 0.5, cluster: 0.25 } as const;
@@ -70,27 +72,39 @@ export class Bench {
   }
 
   /** A new instance at the law's level, open. */
-  async keyed(): Promise<Keyed> {
-    return this.level === "store" ? this.store() : this.driver();
+  async keyed(between: Pick<Between, "linked"> = {}): Promise<Keyed> {
+    return this.level === "store" ? this.store({}, between) : this.driver(between);
+  }
+
+  /** As {@link keyed}, for laws about streams of changes. */
+  async watching(between: Pick<Between, "linked"> = {}): Promise<Keyed & Pick<StoreDriver, "watch">> {
+    return this.level === "store" ? this.store({}, between) : this.driver(between);
   }
 
   /** A new driver instance, open, through the layers of this run. */
-  async driver(): Promise<StoreDriver> {
-    const driver = compose(await this.raw(), this.layers());
+  async driver(between: Pick<Between, "linked"> = {}): Promise<StoreDriver> {
+    const driver = compose(await this.raw(between), this.layers());
     await driver.open();
     return driver;
   }
 
+  /** What breaks the link; for laws that need a fault, which are proved only where it is given. */
+  get faults(): Faults {
+    const { faults } = this.harness;
+    if (faults === undefined) throw new Error("unreachable: a law that needs a fault says so");
+    return faults;
+  }
+
   /** A new driver instance, not open. It is closed with the bench. */
-  async raw(): Promise<StoreDriver> {
-    const driver = await this.harness.open();
+  async raw({ linked = false }: Pick<Between, "linked"> = {}): Promise<StoreDriver> {
+    const driver = await this.#make(linked);
     this.#opened.push(driver);
     return driver;
   }
 
   /** A new store over a new driver instance. */
-  async store(options: StoreOptions = {}, { wrap, around }: Between = {}): Promise<Store> {
-    const raw = await this.harness.open();
+  async store(options: StoreOptions = {}, { wrap, around, linked = false }: Between = {}): Promise<Store> {
+    const raw = await this.#make(linked);
     const breathing = wrapDriver(raw, breathe());
     const wrapped = wrap === undefined ? breathing : wrap(breathing);
     const driver = around === undefined ? wrapped : wrapDriver(wrapped, around);
@@ -136,6 +150,10 @@ export class Bench {
     }
     if (failures.length === 1) throw failures[0];
     if (failures.length > 1) throw new AggregateError(failures, "several instances failed to close");
+  }
+
+  async #make(linked: boolean): Promise<StoreDriver> {
+    return linked ? this.faults.open() : this.harness.open();
   }
 }
 

@@ -1,6 +1,15 @@
 export { LawBroken } from "./assert.ts";
 export { conformance } from "./conformance.ts";
-export { type BackendClock, type GroupId, GROUPS, type Harness, type Outcome, type Spec } from "./harness.ts";
+export {
+  type BackendClock,
+  type Faults,
+  type GroupId,
+  GROUPS,
+  type Harness,
+  type Heal,
+  type Outcome,
+  type Spec,
+} from "./harness.ts";
 export { registerConformance, type Runner } from "./register.ts";
 export {
   type ConformanceReport,

@@ -26,17 +26,20 @@ export class Pass {
   }
 
   specs(group: GroupId, law: Law): readonly Spec[] {
+    // Failures are met by the driver; what layers make of them is proved where the laws put one around it.
+    if (law.fault !== undefined && this.#layer !== undefined) return [];
+    const given = law.fault === undefined || this.#harness.faults?.[law.fault] !== undefined;
     const where = law.needs.length === 0 ? "" : ` (where ${law.needs.join(" and ")} is declared)`;
     return law.levels
       .filter((level) => level === "store" || this.#layer?.readsValues !== true)
       .map((level) => {
         const at = level === "driver" ? ", at the driver" : "";
         const name = `${law.name}${at}${where}`;
-        return { group, name, layer: this.#layer?.name, run: () => this.#run(law, level, name) };
+        return { group, name, layer: this.#layer?.name, given, run: () => this.#run(law, level, name, given) };
       });
   }
 
-  async #run(law: Law, level: Level, name: string): Promise<Outcome> {
+  async #run(law: Law, level: Level, name: string, given: boolean): Promise<Outcome> {
     try {
       this.#capabilities ??= this.#declared();
       const capabilities = await this.#capabilities;
@@ -45,6 +48,7 @@ export class Pass {
         await this.#refusal(undeclared, capabilities);
         return "not-applicable";
       }
+      if (!given) return "not-given";
       await this.#prove(law.prove, level, capabilities);
       return "passed";
     } catch (error) {

@@ -5,7 +5,7 @@ import { CONTRACT } from "@orbit/persistence/driver";
 
 import { LawBroken } from "./assert.ts";
 import { conformance } from "./conformance.ts";
-import { type GroupId, GROUPS, type Harness, type Spec } from "./harness.ts";
+import { type GroupId, GROUPS, type Harness, type Outcome, type Spec } from "./harness.ts";
 
 export interface RunOptions {
   /** Only laws whose `group name layer` holds this text, or matches this expression. */
@@ -18,7 +18,7 @@ export interface RunOptions {
   readonly onProgress?: (progress: Progress) => void;
 }
 
-export type LawStatus = "passed" | "failed" | "not-applicable";
+export type LawStatus = Outcome | "failed";
 
 export interface LawResult {
   readonly group: GroupId;
@@ -40,11 +40,15 @@ export interface GroupResult {
   readonly group: GroupId;
   readonly title: string;
   readonly layer: LayerName | undefined;
-  /** `not-applicable`: nothing of it is declared, and its use is refused as it must be. */
+  /**
+   * `not-applicable`: nothing of it is declared, and its use is refused as it must be. `not-given`: the harness can't
+   * make the faults, and nothing was proved.
+   */
   readonly status: LawStatus;
   readonly passed: number;
   readonly failed: number;
   readonly notApplicable: number;
+  readonly notGiven: number;
 }
 
 export interface ConformanceReport {
@@ -53,7 +57,7 @@ export interface ConformanceReport {
   readonly provider: string;
   readonly provedOn: string | undefined;
   readonly capabilities: Capabilities;
-  /** Nothing failed, nothing was left out by a filter, and the run was not ended early. */
+  /** Nothing failed, nothing was left out by a filter, and the run was not ended early. Laws not given do not count. */
   readonly conformant: boolean;
   readonly groups: readonly GroupResult[];
   readonly laws: readonly LawResult[];
@@ -115,9 +119,11 @@ function summarize(laws: readonly LawResult[]): readonly GroupResult[] {
     if (first === undefined) return [];
     const { group, layer } = first;
     const count = (status: LawStatus): number => results.filter((result) => result.status === status).length;
-    const [passed, failed, notApplicable] = [count("passed"), count("failed"), count("not-applicable")];
-    const status = failed > 0 ? "failed" : passed > 0 ? "passed" : "not-applicable";
-    return [{ group, title: GROUPS[group], layer, status, passed, failed, notApplicable } as const];
+    const [passed, failed] = [count("passed"), count("failed")];
+    const [notApplicable, notGiven] = [count("not-applicable"), count("not-given")];
+    const unproved = notGiven > 0 ? "not-given" : "not-applicable";
+    const status = failed > 0 ? "failed" : passed > 0 ? "passed" : unproved;
+    return [{ group, title: GROUPS[group], layer, status, passed, failed, notApplicable, notGiven } as const];
   });
 }
 

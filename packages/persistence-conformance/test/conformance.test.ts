@@ -1,7 +1,9 @@
+import type { StoreDriver } from "@orbit/persistence/driver";
 import { manualClock, mapData, mapDriver } from "@orbit/persistence/testing";
 import { describe, it } from "vitest";
 
 import { registerConformance } from "../src/index.ts";
+import { FaultLink, linkFaults } from "./fault-link.ts";
 import { fullData, fullDriver } from "./full-driver.ts";
 
 const runner = { describe, it };
@@ -13,3 +15,12 @@ registerConformance(runner, { name: "map on real time", open: () => mapDriver({ 
 registerConformance(runner, { name: "map", clock, open: () => mapDriver({ data: moved, clock }), layers: true });
 
 registerConformance(runner, { name: "full", clock: full.clock, open: () => fullDriver(full), layers: true });
+
+const cut = fullData();
+const open = (): StoreDriver => fullDriver(cut);
+registerConformance(runner, {
+  name: "full over a link",
+  clock: cut.clock,
+  open,
+  faults: linkFaults(new FaultLink(), open),
+});

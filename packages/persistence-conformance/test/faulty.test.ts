@@ -5,6 +5,7 @@ import { bulkFaults } from "./faulty/bulk.ts";
 import { clockFaults } from "./faulty/clocks.ts";
 import { compareAndSetFaults } from "./faulty/compare-and-set.ts";
 import { contractFaults } from "./faulty/contract.ts";
+import { failureFaults } from "./faulty/failures.ts";
 import { keyFaults } from "./faulty/keys.ts";
 import { leaseFaults } from "./faulty/leases.ts";
 import { listFaults } from "./faulty/lists.ts";
@@ -21,12 +22,13 @@ const FAULTY = [
   ...leaseFaults,
   ...bulkFaults,
   ...transactionFaults,
+  ...failureFaults,
   ...operationFaults,
 ];
 
 describe("a store that", () => {
-  test.each(FAULTY)("$name", async ({ red, harness }) => {
-    const report = await runConformance(harness());
+  test.each(FAULTY)("$name", async ({ red, only, harness }) => {
+    const report = await runConformance(harness(), only === undefined ? {} : { filter: only });
     const failures = report.laws.filter(({ status }) => status === "failed");
     const groups = new Set(failures.map(({ group }) => group));
     const inOrder = (Object.keys(GROUPS) as GroupId[]).filter((group) => groups.has(group));

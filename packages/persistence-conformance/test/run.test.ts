@@ -2,7 +2,8 @@ import { StoreError } from "@orbit/persistence";
 import { mapData, mapDriver } from "@orbit/persistence/testing";
 import { expect, test } from "vitest";
 
-import { conformance, LawBroken, runConformance, summaryOf } from "../src/index.ts";
+import { conformance, LawBroken, registerConformance, runConformance, type Runner, summaryOf } from "../src/index.ts";
+import { FaultLink, linkFaults } from "./fault-link.ts";
 
 const data = mapData();
 const harness = { name: "map", open: () => mapDriver({ data }), scale: 0.1 };
@@ -45,6 +46,24 @@ test("what is not declared is refused, and reported as not applicable", async ()
   const half = (): ReturnType<typeof mapDriver> => ({ ...bare(), commit: async () => ({ ok: true, versions: [] }) });
   const lying = await runConformance({ name: "lying", open: half, scale: 0.1 }, { filter: "I Transactions" });
   expect(lying.groups).toMatchObject([{ group: "I", status: "failed", passed: 0 }]);
+});
+
+test("faults that the harness can't make are reported as not given, and shown as skipped", async () => {
+  const report = await runConformance(harness, { filter: "K Failures" });
+  expect(report.groups).toMatchObject([{ group: "K", status: "not-given", passed: 0, failed: 0 }]);
+  expect(report.groups[0]?.notGiven).toBeGreaterThan(40);
+  const skipped: string[] = [];
+  const runner: Runner = {
+    describe: (_title, body) => body(),
+    it: (title, { skip }) => skip && skipped.push(title),
+  };
+  registerConformance(runner, harness);
+  expect(skipped.length).toBeGreaterThan(40);
+  const open = harness.open;
+  const { restart: _, ...faults } = linkFaults(new FaultLink(), open);
+  const [first] = conformance({ ...harness, faults }).filter(({ name }) => name.startsWith("after a restart"));
+  expect(first?.given).toBe(false);
+  expect(await first?.run()).toBe("not-given");
 });
 
 test("a driver that never answers breaks the law that it is asked for, by name", async () => {

@@ -3,8 +3,8 @@ import { guarded, StoreError } from "@orbit/persistence";
 import { equal, must, rejects } from "../assert.ts";
 import { turn } from "../bench.ts";
 import { type Law, storeLaw } from "../law.ts";
-import { join, type Process, robot, startProcess, take } from "../traits/cluster.ts";
-import { begin, Gate, type Match } from "../traits/gate.ts";
+import { join, robot, startProcess, take, writeOf } from "../traits/cluster.ts";
+import { begin, Gate } from "../traits/gate.ts";
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 const text = (value: Uint8Array | undefined): string | undefined => value && Buffer.from(value).toString();
@@ -147,8 +147,3 @@ export const guardedSchedules: readonly Law[] = [
     }
   }),
 ];
-
-/** The request by which a guarded record is written in the store of its lease. */
-function writeOf({ store }: Process): Match {
-  return store.capabilities.commit === "none" ? { operation: "put", kind: "state" } : { operation: "commit" };
-}

@@ -1,8 +1,8 @@
 import { equal, must, rejects } from "../assert.ts";
 import type { Bench, Wrap } from "../bench.ts";
 import { type Law, storeLaw } from "../law.ts";
-import { join, type Process, robot, startProcess, take } from "../traits/cluster.ts";
-import { begin, Gate, letGo, type Match } from "../traits/gate.ts";
+import { grantOf, join, type Process, robot, startProcess, take } from "../traits/cluster.ts";
+import { begin, Gate, letGo } from "../traits/gate.ts";
 import { guardedSchedules } from "./c-guarded-schedules.ts";
 
 const bob = robot("bob");
@@ -12,11 +12,6 @@ async function gated(bench: Bench, wrap?: Wrap): Promise<Process & { readonly ga
   const gate = new Gate();
   const process = await startProcess(bench, { around: gate.around, ...(wrap === undefined ? {} : { wrap }) });
   return { ...process, gate };
-}
-
-/** The write of an acquire: together with the check of the floor where that can be one request. */
-function grantOf({ store }: Process): Match {
-  return store.capabilities.commit === "none" ? { operation: "put", kind: "lease" } : { operation: "commit" };
 }
 
 /** A backend that accepts the condition of a delete and ignores it; MinIO is one. */

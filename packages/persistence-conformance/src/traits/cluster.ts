@@ -15,6 +15,7 @@ import {
 
 import { must } from "../assert.ts";
 import type { Bench, Between } from "../bench.ts";
+import type { Match } from "./gate.ts";
 
 /** What one process of a cluster has: a store of its own over the one backend, and what stands on it. */
 export interface Process {
@@ -74,4 +75,14 @@ export async function take(
 
 export function robot(name: string): AddressableReference {
   return { type: "Robot", key: stringKey(name) };
+}
+
+/** The write of an acquire: together with the check of the floor where that can be one request. */
+export function grantOf({ store }: Process): Match {
+  return store.capabilities.commit === "none" ? { operation: "put", kind: "lease" } : { operation: "commit" };
+}
+
+/** The request by which a guarded record is written in the store of its lease. */
+export function writeOf({ store }: Process): Match {
+  return store.capabilities.commit === "none" ? { operation: "put", kind: "state" } : { operation: "commit" };
 }

@@ -9,6 +9,8 @@ export interface Faulty {
   /** The fault, as a sentence that ends "a store that …". */
   readonly name: string;
   readonly red: readonly GroupId[];
+  /** Text of the laws that are run, where the fault can't reach the others. */
+  readonly only?: string;
   harness(): Harness;
 }
 
@@ -30,7 +32,11 @@ export function faultyMap(
     const clock = manualClock();
     const data = { ...mapData(), clock };
     const shared = new Map<string, unknown>();
-    return { name, ...SHORT, clock, open: () => broken(mapDriver({ data, clock }), data, shared, fault) };
+    const open = (): StoreDriver => {
+      const driver = mapDriver({ data, clock });
+      return broken(driver, fault(driver, data, shared));
+    };
+    return { name, ...SHORT, clock, open };
   };
   return { name, red, harness };
 }
@@ -40,7 +46,11 @@ export function faultyFull(name: string, red: readonly GroupId[], fault: Break<F
   const harness = (): Harness => {
     const data = fullData();
     const shared = new Map<string, unknown>();
-    return { name, ...SHORT, clock: data.clock, open: () => broken(fullDriver(data), data, shared, fault) };
+    const open = (): StoreDriver => {
+      const driver = fullDriver(data);
+      return broken(driver, fault(driver, data, shared));
+    };
+    return { name, ...SHORT, clock: data.clock, open };
   };
   return { name, red, harness };
 }
@@ -53,9 +63,11 @@ export function isData(key: string): boolean {
   return !/-(probe|lease|node|floor|state)-/.test(key);
 }
 
-function broken<Data>(sound: StoreDriver, data: Data, shared: Map<string, unknown>, fault: Break<Data>): StoreDriver {
-  const overrides = Object.entries(fault(sound, data, shared));
+/** A driver some of whose methods are replaced. */
+export function broken(sound: StoreDriver, fault: Fault): StoreDriver {
   const driver: StoreDriver = { ...sound };
-  for (const [name, method] of overrides) Object.defineProperty(driver, name, { value: method, enumerable: true });
+  for (const [name, method] of Object.entries(fault)) {
+    Object.defineProperty(driver, name, { value: method, enumerable: true });
+  }
   return driver;
 }
