@@ -28,7 +28,7 @@ import { type Files, nodeFiles } from "./backup/files.ts";
 import { nodeHost } from "./backup/host.ts";
 import { memoryCapabilities } from "./capabilities.ts";
 import { Data, type MemoryData } from "./data.ts";
-import { checkRoom, checkSizes, roomHealth } from "./limits.ts";
+import { checkRoom, checkRoomFor, checkSizes, roomHealth } from "./limits.ts";
 import { type MemoryOptions, memoryOptions } from "./options.ts";
 import type { SessionState } from "./sessions.ts";
 import type { Slot } from "./table.ts";
@@ -112,7 +112,7 @@ class MemoryDriver implements StoreDriver {
 
   async put(key: string, value: Uint8Array, when: When, options?: PutOptions): Promise<Put> {
     const session = options?.session && this.#data.sessionOf(options.session.id);
-    return this.#put({ type: "put", key, value, when }, options?.ttlMs, session);
+    return this.#put(key, value, when, options?.ttlMs, session);
   }
 
   async delete(key: string, when: DeleteWhen): Promise<Delete> {
@@ -148,7 +148,9 @@ class MemoryDriver implements StoreDriver {
   async write(ops: readonly WriteOp[]): Promise<readonly (Put | Delete | StoreError)[]> {
     return ops.map((op) => {
       try {
-        return op.type === "put" ? this.#put(op, op.ttlMs, undefined) : this.#delete(op.key, op.when);
+        return op.type === "put"
+          ? this.#put(op.key, op.value, op.when, op.ttlMs, undefined)
+          : this.#delete(op.key, op.when);
       } catch (error) {
         return StoreError.from(error, { provider: this.name, operation: "write", key: op.key });
       }
@@ -159,9 +161,10 @@ class MemoryDriver implements StoreDriver {
     // Nothing here waits, so that nobody else runs between the conditions and the writes.
     this.#data.expire();
     for (const op of ops) if (op.type === "put") checkSizes(op.key, op.value);
-    const failed = [...checks, ...ops].filter(({ key, when }) => !this.#holds(this.#data.table.get(key), when));
-    if (failed.length > 0)
-      return { ok: false, conflicts: failed.map(({ key }) => ({ key, current: this.#current(key) })) };
+    const failed = [...this.#failing(checks), ...this.#failing(ops)];
+    if (failed.length > 0) {
+      return { ok: false, conflicts: failed.map((key) => ({ key, current: this.#current(key) })) };
+    }
     checkRoom(this.#data.table, this.#options, ops);
     const versions = ops.map((op) => {
       if (op.type === "put") return this.#data.versions.text(this.#data.put(op.key, op.value, op.ttlMs, undefined));
@@ -208,12 +211,12 @@ class MemoryDriver implements StoreDriver {
     };
   }
 
-  #put(op: WriteOp & { type: "put" }, ttlMs: number | undefined, session: SessionState | undefined): Put {
-    checkSizes(op.key, op.value);
-    const slot = this.#data.read(op.key);
-    if (!this.#holds(slot, op.when)) return { ok: false, current: slot && this.#data.entry(op.key, slot) };
-    checkRoom(this.#data.table, this.#options, [op]);
-    return { ok: true, version: this.#data.versions.text(this.#data.put(op.key, op.value, ttlMs, session)) };
+  #put(key: string, value: Uint8Array, when: When, ttlMs: number | undefined, session: SessionState | undefined): Put {
+    checkSizes(key, value);
+    const slot = this.#data.read(key);
+    if (!this.#holds(slot, when)) return { ok: false, current: slot && this.#data.entry(key, slot) };
+    checkRoomFor(this.#data.table, this.#options, key, slot, value);
+    return { ok: true, version: this.#data.versions.text(this.#data.put(key, value, ttlMs, session)) };
   }
 
   #delete(key: string, when: DeleteWhen): Delete {
@@ -223,10 +226,17 @@ class MemoryDriver implements StoreDriver {
     return { ok: true };
   }
 
+  /** The keys whose conditions do not hold. */
+  #failing(conditions: readonly { readonly key: string; readonly when: When }[]): string[] {
+    const failed: string[] = [];
+    for (const { key, when } of conditions) if (!this.#holds(this.#data.table.get(key), when)) failed.push(key);
+    return failed;
+  }
+
   #holds(slot: Slot | undefined, when: When): boolean {
     if (when === "always") return true;
     if (when === "absent") return slot === undefined;
-    return slot !== undefined && this.#data.versions.text(slot.version) === when.version;
+    return slot !== undefined && this.#data.versions.isText(when.version, slot.version);
   }
 
   #current(key: string): Entry | undefined {

@@ -2,7 +2,7 @@ import { type Health, StoreError, type WriteOp } from "@orbit/persistence/driver
 
 import { memoryCapabilities } from "./capabilities.ts";
 import type { MemoryOptions } from "./options.ts";
-import type { Table } from "./table.ts";
+import type { Slot, Table } from "./table.ts";
 
 /** From this share of a limit on, health is degraded. */
 const NEARLY = 0.9;
@@ -20,19 +20,38 @@ export function checkSizes(key: string, value: Uint8Array): void {
 }
 
 /** Throws `FULL` where the writes would add entries or bytes for which there is no room. What frees room always may. */
-export function checkRoom(table: Table, { maxEntries, memoryLimit }: MemoryOptions, ops: readonly WriteOp[]): void {
+export function checkRoom(table: Table, options: MemoryOptions, ops: readonly WriteOp[]): void {
   let entries = 0;
   let bytes = 0;
   for (const op of ops) {
     const slot = table.get(op.key);
     if (op.type === "put") {
       entries += slot === undefined ? 1 : 0;
-      bytes += op.value.length - (slot?.value.length ?? -Buffer.byteLength(op.key));
+      bytes += growth(op.key, slot, op.value);
     } else if (slot !== undefined) {
       entries -= 1;
       bytes -= slot.value.length + Buffer.byteLength(op.key);
     }
   }
+  checkGrowth(table, options, entries, bytes);
+}
+
+/** {@link checkRoom} of one write over what stands at its key. */
+export function checkRoomFor(
+  table: Table,
+  options: MemoryOptions,
+  key: string,
+  slot: Slot | undefined,
+  value: Uint8Array,
+): void {
+  checkGrowth(table, options, slot === undefined ? 1 : 0, growth(key, slot, value));
+}
+
+function growth(key: string, slot: Slot | undefined, value: Uint8Array): number {
+  return value.length - (slot?.value.length ?? -Buffer.byteLength(key));
+}
+
+function checkGrowth(table: Table, { maxEntries, memoryLimit }: MemoryOptions, entries: number, bytes: number): void {
   if (entries > 0 && table.size + entries > maxEntries) {
     const reason = `${table.size} entries are held, and max_entries is ${maxEntries}: delete some or raise the limit`;
     throw new StoreError("FULL", `${reason}. Nothing was evicted`);

@@ -10,7 +10,8 @@ const MAX_STRING_BYTES = 1024;
 /** Copies a value in. */
 export function pack(value: Uint8Array): Packed {
   if (value.length > MAX_STRING_BYTES) return new Uint8Array(value);
-  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("latin1");
+  const bytes = value instanceof Buffer ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  return bytes.toString("latin1");
 }
 
 /** Copies a value out. */

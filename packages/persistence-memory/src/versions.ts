@@ -1,6 +1,10 @@
 import { type Random, randomHex, type Version } from "@orbit/persistence/driver";
 
 const INSTANCE_BYTES = 8;
+const BASE = 36;
+const DOT = ".".charCodeAt(0);
+const ZERO = "0".charCodeAt(0);
+const LETTER_A = "a".charCodeAt(0);
 
 /** Numbers from `from` on belong to this instance, up to where the next one begins. */
 export interface VersionRange {
@@ -42,15 +46,34 @@ export class Versions {
   }
 
   text(version: number): Version {
-    let at = this.#ranges.length - 1;
-    while (at > 0 && version < (this.#ranges[at]?.from ?? 0)) at -= 1;
-    return `${this.#ranges[at]?.instance ?? ""}.${version.toString(36)}` as Version;
+    return `${this.#instanceOf(version)}.${version.toString(BASE)}` as Version;
+  }
+
+  /** Whether a text is that of a version. A write compares one each time; it need not make the other. */
+  isText(text: Version, version: number): boolean {
+    const instance = this.#instanceOf(version);
+    const start = instance.length + 1;
+    if (text.length <= start || !text.startsWith(instance) || text.charCodeAt(start - 1) !== DOT) return false;
+    if (text.charCodeAt(start) === ZERO) return false;
+    let rest = version;
+    for (let at = text.length - 1; at >= start; at -= 1) {
+      const digit = rest % BASE;
+      if (text.charCodeAt(at) !== (digit < 10 ? ZERO + digit : LETTER_A + digit - 10)) return false;
+      rest = (rest - digit) / BASE;
+    }
+    return rest === 0;
   }
 
   /** Takes restored versions over, and goes on after `last` under a new id. */
   restore(ranges: readonly VersionRange[], last: number): void {
     this.#last = last;
     this.#ranges = [...ranges, this.#range()];
+  }
+
+  #instanceOf(version: number): string {
+    let at = this.#ranges.length - 1;
+    while (at > 0 && version < (this.#ranges[at]?.from ?? 0)) at -= 1;
+    return this.#ranges[at]?.instance ?? "";
   }
 
   #range(): VersionRange {
