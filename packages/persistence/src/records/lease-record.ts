@@ -11,9 +11,23 @@ export interface LeaseRecord {
 
 const FORMAT = 1;
 
+/** What was encoded last: a node that acquires many addressables writes the same bytes for each. */
+let encoded: { readonly record: LeaseRecord; readonly bytes: Uint8Array } | undefined;
+
+/** Writes a lease record. The bytes are shared, and not to be changed. */
 export function encodeLease(record: LeaseRecord): Uint8Array {
-  const writer = new ByteWriter().integer(FORMAT).text(record.node).id(record.epoch);
-  return writer.integer(record.ttlMs ?? 0).finish();
+  const { node, epoch, ttlMs } = record;
+  const last = encoded?.record;
+  if (encoded !== undefined && last?.node === node && last.epoch === epoch && last.ttlMs === ttlMs)
+    return encoded.bytes;
+  const bytes = new ByteWriter()
+    .integer(FORMAT)
+    .text(node)
+    .id(epoch)
+    .integer(ttlMs ?? 0)
+    .finish();
+  encoded = { record: { node, epoch, ttlMs }, bytes };
+  return bytes;
 }
 
 /** The bodies read last. All leases of a node have the same one: it need not be taken apart for each. */

@@ -54,8 +54,8 @@ export async function commitRecords(
     throw new StoreError("TOO_LARGE", reason, { provider: driver.name, operation: "commit" });
   }
   const bounded = records.bound(options);
-  const stale = [...checks, ...ops].filter(({ when }) => isSuperseded(when));
-  if (stale.length > 0) {
+  if (checks.some(isStale) || ops.some(isStale)) {
+    const stale = [...checks, ...ops].filter(isStale);
     const conflicts = stale.map(async ({ key }) => ({ key, current: await records.get(key, bounded) }));
     return { ok: false, conflicts: await Promise.all(conflicts) };
   }
@@ -98,6 +98,10 @@ export async function commitRecords(
   }
 }
 
+function isStale({ when }: RecordCheck | RecordOp): boolean {
+  return isSuperseded(when);
+}
+
 /** A commit that must not be sent again: seeing one of its nonces proves it; seeing none proves nothing. */
 async function readBack(
   records: Records,
@@ -127,7 +131,9 @@ export function driverOp(records: Records, op: RecordOp, nonce: Uint8Array): Wri
   }
   const value = records.encode(op.key, op.record, nonce, op.when);
   const when = typeof op.when === "string" ? op.when : { version: op.when.version };
-  return { type: "put", key: op.key, value, when, ...(op.ttlMs === undefined ? {} : { ttlMs: op.ttlMs }) };
+  return op.ttlMs === undefined
+    ? { type: "put", key: op.key, value, when }
+    : { type: "put", key: op.key, value, when, ttlMs: op.ttlMs };
 }
 
 /** One record that carries its nonce proves the whole commit. */
