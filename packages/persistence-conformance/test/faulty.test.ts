@@ -10,6 +10,7 @@ import { keyFaults } from "./faulty/keys.ts";
 import { leaseFaults } from "./faulty/leases.ts";
 import { listFaults } from "./faulty/lists.ts";
 import { operationFaults } from "./faulty/operations.ts";
+import { partitionFaults } from "./faulty/partitions.ts";
 import { transactionFaults } from "./faulty/transactions.ts";
 
 /** The kit is only worth what it finds: each of these breaks one law, and must turn its group red and no other. */
@@ -22,6 +23,7 @@ const FAULTY = [
   ...leaseFaults,
   ...bulkFaults,
   ...transactionFaults,
+  ...partitionFaults,
   ...failureFaults,
   ...operationFaults,
 ];

@@ -39,7 +39,7 @@ export const honesty: readonly Law[] = [
   }),
 
   driverLaw("declares limits that are numbers and fit together", async (bench) => {
-    const { limits, commit } = (await bench.raw()).capabilities;
+    const { limits, commit, partitions } = (await bench.raw()).capabilities;
     for (const [name, value] of Object.entries(limits)) {
       must(Number.isSafeInteger(value) && value >= 0, `limits.${name}`, "a whole number from 0", value);
     }
@@ -49,6 +49,8 @@ export const honesty: readonly Law[] = [
     must(ttlGranularityMs >= 1, "limits.ttlGranularityMs", "at least 1", ttlGranularityMs);
     const fits = commit === "none" ? maxCommitOps === 0 : maxCommitOps >= 2;
     must(fits, "limits.maxCommitOps", "at least 2 with commit, 0 without", maxCommitOps);
+    const spread = Number.isSafeInteger(partitions) && partitions >= 1 && (partitions === 1 || commit !== "none");
+    must(spread, "partitions", "a whole number from 1, and 1 without commit", partitions);
   }),
 
   driverLaw("does not promise more than its consistency and durability carry", async (bench) => {
@@ -83,11 +85,11 @@ export const honesty: readonly Law[] = [
     async (bench) => {
       const store = await bench.store();
       const answer = await store.commit(
-        [{ key: "b", when: "absent" }],
-        [{ type: "put", key: "a", value: bench.value("one"), when: "absent" }],
+        [{ key: "{t}b", when: "absent" }],
+        [{ type: "put", key: "{t}a", value: bench.value("one"), when: "absent" }],
       );
       must(answer.ok, "a commit whose conditions hold is applied", "ok", answer);
-      equal(bench.text(await store.get("a")), "one", "a commit is seen afterwards");
+      equal(bench.text(await store.get("{t}a")), "one", "a commit is seen afterwards");
     },
     { needs: ["commit"] },
   ),

@@ -64,13 +64,13 @@ export const limits: readonly Law[] = [
       const ops = (prefix: string, length: number): Parameters<Store["commit"]>[1] =>
         range(length).map((index) => ({
           type: "put",
-          key: `${prefix}${index}`,
+          key: `{t}${prefix}${index}`,
           value: bench.value("v"),
           when: "absent",
         }));
-      const full = await store.commit([{ key: "free", when: "absent" }], ops("a", count - 1));
+      const full = await store.commit([{ key: "{t}free", when: "absent" }], ops("a", count - 1));
       must(full.ok, "a commit of exactly maxCommitOps is applied", "ok", full);
-      must((await store.get(`a${count - 2}`)) !== undefined, "its last write is there", "the entry", undefined);
+      must((await store.get(`{t}a${count - 2}`)) !== undefined, "its last write is there", "the entry", undefined);
       if (maxCommitOps > count) return;
       const sent = calls.length;
       await rejects(

@@ -100,13 +100,13 @@ export const clocks: readonly Law[] = [
       const answer = await store.commit(
         [],
         [
-          { type: "put", key: "a", value: bench.value("one"), when: "absent", ttlMs },
-          { type: "put", key: "b", value: bench.value("one"), when: "absent" },
+          { type: "put", key: "{t}a", value: bench.value("one"), when: "absent", ttlMs },
+          { type: "put", key: "{t}b", value: bench.value("one"), when: "absent" },
         ],
       );
       must(answer.ok, "a commit with a ttl is applied", "ok", answer);
-      await gone(bench, watch, store, "a", ttlMs);
-      equal(bench.text(await store.get("b")), "one", "a write without a ttl beside one with a ttl stays");
+      await gone(bench, watch, store, "{t}a", ttlMs);
+      equal(bench.text(await store.get("{t}b")), "one", "a write without a ttl beside one with a ttl stays");
     },
     { needs: ["ttl", "commit"] },
   ),

@@ -5,6 +5,7 @@ import { all, type Bench, range, turn } from "../bench.ts";
 import { type Law, storeLaw } from "../law.ts";
 import { attempts } from "../traits/attempts.ts";
 import { won } from "../traits/outcomes.ts";
+import { partitions } from "./i-partitions.ts";
 
 type Prove = Law["prove"];
 
@@ -14,20 +15,20 @@ const commitLaw = (name: string, prove: Prove): Law => storeLaw(name, prove, { n
 export const transactions: readonly Law[] = [
   commitLaw("a commit of creates, updates and deletes applies all of them under new versions", async (bench) => {
     const store = await bench.store();
-    const old = won(await store.put("update", bench.value("old"), "absent"), "a create of an absent key");
-    const gone = won(await store.put("delete", bench.value("old"), "absent"), "a create of an absent key");
+    const old = won(await store.put("{t}update", bench.value("old"), "absent"), "a create of an absent key");
+    const gone = won(await store.put("{t}delete", bench.value("old"), "absent"), "a create of an absent key");
     const answer = await store.commit(
-      [{ key: "free", when: "absent" }],
+      [{ key: "{t}free", when: "absent" }],
       [
-        put(bench, "create", "new", "absent"),
-        put(bench, "update", "new", { version: old }),
-        { type: "delete", key: "delete", when: { version: gone } },
-        put(bench, "any", "new", "always"),
+        put(bench, "{t}create", "new", "absent"),
+        put(bench, "{t}update", "new", { version: old }),
+        { type: "delete", key: "{t}delete", when: { version: gone } },
+        put(bench, "{t}any", "new", "always"),
       ],
     );
     must(answer.ok, "a commit whose conditions hold is applied", "ok", answer);
     equal(answer.versions.length, 4, "a commit returns one version an operation");
-    const found = await readAll(store, ["create", "update", "delete", "any", "free"]);
+    const found = await readAll(store, ["{t}create", "{t}update", "{t}delete", "{t}any", "{t}free"]);
     equal(
       found.map((entry) => bench.text(entry)),
       ["new", "new", undefined, "new", undefined],
@@ -38,38 +39,38 @@ export const transactions: readonly Law[] = [
       [...answer.versions, undefined],
       "its versions are those that reads show",
     );
-    const next = await store.put("create", bench.value("next"), { version: answer.versions[0] ?? old });
+    const next = await store.put("{t}create", bench.value("next"), { version: answer.versions[0] ?? old });
     must(next.ok, "an update under a version that a commit returned wins", "ok", next);
   }),
 
   commitLaw("one condition that does not hold stops the whole commit and is reported", async (bench) => {
     const store = await bench.store();
-    const stale = won(await store.put("taken", bench.value("one"), "absent"), "a create of an absent key");
+    const stale = won(await store.put("{t}taken", bench.value("one"), "absent"), "a create of an absent key");
     const present = won(
-      await store.put("taken", bench.value("two"), { version: stale }),
+      await store.put("{t}taken", bench.value("two"), { version: stale }),
       "an update under the current version",
     );
     const bad: readonly [string, Parameters<Store["commit"]>[0], WriteOp[]][] = [
-      ["a check for absence", [{ key: "taken", when: "absent" }], []],
-      ["a check of a stale version", [{ key: "taken", when: { version: stale } }], []],
-      ["a check of a missing key", [{ key: "missing", when: { version: stale } }], []],
-      ["a create", [], [put(bench, "taken", "lost", "absent")]],
-      ["an update", [], [put(bench, "taken", "lost", { version: stale })]],
-      ["a delete", [], [{ type: "delete", key: "taken", when: { version: stale } }]],
+      ["a check for absence", [{ key: "{t}taken", when: "absent" }], []],
+      ["a check of a stale version", [{ key: "{t}taken", when: { version: stale } }], []],
+      ["a check of a missing key", [{ key: "{t}missing", when: { version: stale } }], []],
+      ["a create", [], [put(bench, "{t}taken", "lost", "absent")]],
+      ["an update", [], [put(bench, "{t}taken", "lost", { version: stale })]],
+      ["a delete", [], [{ type: "delete", key: "{t}taken", when: { version: stale } }]],
     ];
     for (const [what, checks, ops] of bad) {
       const answer = await store.commit(checks, [
-        put(bench, "x", "x", "absent"),
+        put(bench, "{t}x", "x", "absent"),
         ...ops,
-        put(bench, "y", "y", "always"),
+        put(bench, "{t}y", "y", "always"),
       ]);
       must(!answer.ok, `a commit with ${what} that does not hold is refused`, "conflicts", answer);
-      const key = checks[0]?.key ?? "taken";
+      const key = checks[0]?.key ?? "{t}taken";
       const conflict = answer.conflicts.find((each) => each.key === key);
       must(conflict !== undefined, `the conflict of ${what} is reported`, `a conflict of ${key}`, answer.conflicts);
-      const version = key === "taken" ? present : undefined;
+      const version = key === "{t}taken" ? present : undefined;
       equal(conflict.current?.version, version, `the conflict of ${what} carries the entry that won`);
-      const found = await readAll(store, ["x", "y", "taken"]);
+      const found = await readAll(store, ["{t}x", "{t}y", "{t}taken"]);
       equal(
         found.map((entry) => bench.text(entry)),
         [undefined, undefined, "two"],
@@ -81,26 +82,26 @@ export const transactions: readonly Law[] = [
 
   commitLaw("a commit of checks alone answers whether they hold", async (bench) => {
     const store = await bench.store();
-    const version = won(await store.put("a", bench.value("one"), "absent"), "a create of an absent key");
+    const version = won(await store.put("{t}a", bench.value("one"), "absent"), "a create of an absent key");
     const holds = await store.commit(
       [
-        { key: "a", when: { version } },
-        { key: "b", when: "absent" },
+        { key: "{t}a", when: { version } },
+        { key: "{t}b", when: "absent" },
       ],
       [],
     );
     must(holds.ok, "checks that hold are confirmed", "ok", holds);
     const fails = await store.commit(
       [
-        { key: "a", when: "absent" },
-        { key: "b", when: "absent" },
+        { key: "{t}a", when: "absent" },
+        { key: "{t}b", when: "absent" },
       ],
       [],
     );
     must(!fails.ok, "checks that do not hold are refused", "conflicts", fails);
     equal(
       fails.conflicts.map(({ key }) => key),
-      ["a"],
+      ["{t}a"],
       "only the check that failed is reported",
     );
   }),
@@ -108,9 +109,12 @@ export const transactions: readonly Law[] = [
   commitLaw("a key that stands twice in a commit is refused, and nothing is applied", async (bench) => {
     const store = await bench.store();
     const twice = (): Promise<unknown> =>
-      store.commit([{ key: "a", when: "absent" }], [put(bench, "a", "x", "absent"), put(bench, "b", "x", "always")]);
+      store.commit(
+        [{ key: "{t}a", when: "absent" }],
+        [put(bench, "{t}a", "x", "absent"), put(bench, "{t}b", "x", "always")],
+      );
     await rejects(twice, "INVALID_ARGUMENT", "each key stands once in a commit");
-    equal(await store.get("b"), undefined, "a refused commit applies nothing");
+    equal(await store.get("{t}b"), undefined, "a refused commit applies nothing");
   }),
 
   commitLaw("two commits that each check what the other writes never both win", async (bench) => {
@@ -118,7 +122,7 @@ export const transactions: readonly Law[] = [
     let applied = 0;
     const rounds = bench.rounds(20, 5);
     for (let round = 0; round < rounds; round += 1) {
-      const [a, b] = [`a${round}`, `b${round}`];
+      const [a, b] = [`{t}a${round}`, `{t}b${round}`];
       const versionA = won(await one.put(a, bench.value("on call"), "absent"), "a create of an absent key");
       const versionB = won(await two.put(b, bench.value("on call"), "absent"), "a create of an absent key");
       const leave = async (store: Store, own: string, other: string, version: typeof versionA): Promise<boolean> => {
@@ -138,12 +142,12 @@ export const transactions: readonly Law[] = [
     const answers = await all(range(10), async (index) =>
       stores[index % 2]?.commit(
         [],
-        ["a", "b", "c"].map((key) => put(bench, key, `w${index}`, "absent")),
+        ["{t}a", "{t}b", "{t}c"].map((key) => put(bench, key, `w${index}`, "absent")),
       ),
     );
     const winners = range(10).filter((index) => answers[index]?.ok === true);
     equal(winners.length, 1, "exactly one commit wins");
-    const found = await readAll(stores[0], ["a", "b", "c"]);
+    const found = await readAll(stores[0], ["{t}a", "{t}b", "{t}c"]);
     const text = `w${winners[0]}`;
     equal(
       found.map((entry) => bench.text(entry)),
@@ -154,36 +158,36 @@ export const transactions: readonly Law[] = [
 
   commitLaw("commits and single writes keep out of each other's way", async (bench) => {
     const [one, two] = [await bench.store(), await bench.store()];
-    await one.put("total", bench.value("0"), "absent");
+    await one.put("{t}total", bench.value("0"), "absent");
     const count = bench.rounds(20, 4);
     const law = "a write loses only when another one wins";
     const byCommit = async (): Promise<void> => {
       const attempt = attempts(2 * count, law);
       for (let done = 0; done < count;) {
         attempt();
-        const entry = await one.get("total");
+        const entry = await one.get("{t}total");
         if (entry === undefined) throw new Error("the total is never deleted");
-        const next = put(bench, "total", `${Number(bench.text(entry)) + 1}`, { version: entry.version });
-        if ((await one.commit([], [next, put(bench, `log${done}`, "x", "always")])).ok) done += 1;
+        const next = put(bench, "{t}total", `${Number(bench.text(entry)) + 1}`, { version: entry.version });
+        if ((await one.commit([], [next, put(bench, `{t}log${done}`, "x", "always")])).ok) done += 1;
       }
     };
     const byPut = async (): Promise<void> => {
       const attempt = attempts(2 * count, law);
       for (let done = 0; done < count;) {
         attempt();
-        const entry = await two.get("total");
+        const entry = await two.get("{t}total");
         if (entry === undefined) throw new Error("the total is never deleted");
         const next = bench.value(`${Number(bench.text(entry)) + 1}`);
-        if ((await two.put("total", next, { version: entry.version })).ok) done += 1;
+        if ((await two.put("{t}total", next, { version: entry.version })).ok) done += 1;
       }
     };
     await Promise.all([byCommit(), byPut()]);
-    equal(bench.text(await one.get("total")), `${2 * count}`, "no increment is lost");
+    equal(bench.text(await one.get("{t}total")), `${2 * count}`, "no increment is lost");
   }),
 
   commitLaw("a commit is seen whole: who has seen one of its writes sees the others", async (bench) => {
     const [writer, reader] = [await bench.store(), await bench.store()];
-    const keys = ["a", "b", "c"];
+    const keys = ["{t}a", "{t}b", "{t}c"];
     await all(keys, (key) => writer.put(key, bench.value("0"), "absent"));
     let writing = true;
     const write = async (): Promise<void> => {
@@ -219,7 +223,7 @@ export const transactions: readonly Law[] = [
 
   commitLaw("money moved between accounts by transactions is neither made nor lost, at any moment", async (bench) => {
     const [one, two] = [await bench.store(), await bench.store()];
-    const accounts = ["a", "b", "c", "d"];
+    const accounts = ["{t}a", "{t}b", "{t}c", "{t}d"];
     await all(accounts, (key) => one.put(key, bench.value("100"), "absent"));
     const move = (store: Store, from: string, to: string): Promise<void> =>
       store.transaction(async (tx) => {
@@ -236,8 +240,8 @@ export const transactions: readonly Law[] = [
     let moving = true;
     const mover = async (store: Store, shift: number): Promise<void> => {
       for (let round = 0; round < bench.rounds(16, 4); round += 1) {
-        const from = accounts[(round + shift) % 4] ?? "a";
-        const to = accounts[(round + shift + 1 + (round % 3)) % 4] ?? "b";
+        const from = accounts[(round + shift) % 4] ?? "{t}a";
+        const to = accounts[(round + shift + 1 + (round % 3)) % 4] ?? "{t}b";
         await patiently(() => move(store, from, to));
       }
     };
@@ -253,54 +257,54 @@ export const transactions: readonly Law[] = [
 
   commitLaw("a transaction reads its own writes, and nobody else does before it commits", async (bench) => {
     const store = await bench.store();
-    await store.put("b", bench.value("old"), "absent");
+    await store.put("{t}b", bench.value("old"), "absent");
     await using tx = await store.begin();
-    tx.put("a", bench.value("new"));
-    tx.delete("b");
-    equal(text(bench, await tx.get("a")), "new", "a transaction reads its own write");
-    equal(await tx.get("b"), undefined, "a transaction reads its own delete");
-    equal(await store.get("a"), undefined, "nobody else reads it before the commit");
+    tx.put("{t}a", bench.value("new"));
+    tx.delete("{t}b");
+    equal(text(bench, await tx.get("{t}a")), "new", "a transaction reads its own write");
+    equal(await tx.get("{t}b"), undefined, "a transaction reads its own delete");
+    equal(await store.get("{t}a"), undefined, "nobody else reads it before the commit");
     await tx.commit();
-    equal(bench.text(await store.get("a")), "new", "after the commit it is there");
-    equal(await store.get("b"), undefined, "after the commit the delete is there");
-    await rejects(() => tx.get("a"), "CLOSED", "a committed transaction has ended");
+    equal(bench.text(await store.get("{t}a")), "new", "after the commit it is there");
+    equal(await store.get("{t}b"), undefined, "after the commit the delete is there");
+    await rejects(() => tx.get("{t}a"), "CLOSED", "a committed transaction has ended");
   }),
 
   commitLaw("a transaction that is rolled back, left or fails writes nothing", async (bench) => {
     const store = await bench.store();
     const rolled = await store.begin();
-    rolled.put("a", bench.value("x"));
+    rolled.put("{t}a", bench.value("x"));
     rolled.rollback();
     rolled.rollback();
     await rejects(() => rolled.commit(), "CLOSED", "a transaction that was rolled back has ended");
     {
       await using left = await store.begin();
-      left.put("b", bench.value("x"));
+      left.put("{t}b", bench.value("x"));
     }
     const failed = store.transaction(async (tx) => {
-      tx.put("c", bench.value("x"));
+      tx.put("{t}c", bench.value("x"));
       throw new RangeError("the work failed");
     });
     const error: unknown = await failed.catch((cause: unknown) => cause);
     must(error instanceof RangeError, "an error of the work reaches the caller as it is", "a RangeError", error);
-    const found = await readAll(store, ["a", "b", "c"]);
+    const found = await readAll(store, ["{t}a", "{t}b", "{t}c"]);
     equal(found, [undefined, undefined, undefined], "none of their writes is there");
   }),
 
   commitLaw("a transaction whose reads have changed is refused with CONFLICT and writes nothing", async (bench) => {
     const [store, other] = [await bench.store(), await bench.store()];
-    await store.put("read", bench.value("one"), "absent");
+    await store.put("{t}read", bench.value("one"), "absent");
     for (const [what, change] of [
-      ["changed", () => other.put("read", bench.value("two"), "always")],
-      ["deleted", () => other.delete("read", "always")],
-      ["created", () => other.put("read", bench.value("three"), "absent")],
+      ["changed", () => other.put("{t}read", bench.value("two"), "always")],
+      ["deleted", () => other.delete("{t}read", "always")],
+      ["created", () => other.put("{t}read", bench.value("three"), "absent")],
     ] as const) {
       await using tx = await store.begin();
-      await tx.get("read");
+      await tx.get("{t}read");
       await change();
-      tx.put("a", bench.value("x"));
+      tx.put("{t}a", bench.value("x"));
       await rejects(() => tx.commit(), "CONFLICT", `a commit after a key that was read was ${what} is refused`);
-      equal(await store.get("a"), undefined, "a refused transaction writes nothing");
+      equal(await store.get("{t}a"), undefined, "a refused transaction writes nothing");
     }
   }),
 
@@ -311,14 +315,16 @@ export const transactions: readonly Law[] = [
       const store = stores[worker % 2];
       for (let round = 0; round < increments; round += 1) {
         const work = async (tx: Transaction): Promise<void> => {
-          const found = await tx.get("counter");
-          tx.put("counter", bench.value(`${Number(text(bench, found) ?? "0") + 1}`));
+          const found = await tx.get("{t}counter");
+          tx.put("{t}counter", bench.value(`${Number(text(bench, found) ?? "0") + 1}`));
         };
         await patiently(async () => store?.transaction(work));
       }
     });
-    equal(bench.text(await stores[0]?.get("counter")), `${workers * increments}`, "no increment is lost");
+    equal(bench.text(await stores[0]?.get("{t}counter")), `${workers * increments}`, "no increment is lost");
   }),
+
+  ...partitions,
 ];
 
 function put(bench: Bench, key: string, value: string, when: Extract<WriteOp, { type: "put" }>["when"]): WriteOp {

@@ -6,6 +6,7 @@ import type { Bench } from "../bench.ts";
 /** Capabilities on which laws depend. */
 export type Need =
   | "commit"
+  | "partitions"
   | "ttl"
   | "ages"
   | "conditionalDelete"
@@ -38,6 +39,16 @@ export const NEEDS: Readonly<Record<Need, Trait>> = {
         });
       await rejects(transaction, "UNSUPPORTED", "without commit, Store.transaction is refused");
       must((await store.get("a")) === undefined, "a refused transaction writes nothing", "no entry", "one");
+    },
+  },
+  partitions: {
+    declared: ({ partitions }) => partitions > 1,
+    async refused(bench) {
+      if (bench.capabilities.commit === "none") return;
+      const store = await bench.store();
+      const ops = ["{x}a", "{y}a"].map((key) => ({ type: "put", key, value, when: "absent" }) as const);
+      const answer = await store.commit([], ops);
+      must(answer.ok, "where keys are not spread over partitions, any keys commit together", "ok", answer);
     },
   },
   ttl: {

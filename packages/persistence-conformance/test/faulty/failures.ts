@@ -30,7 +30,7 @@ function faultyLink(
       const driver = await faults.open();
       return broken(driver, fault({ driver, link, shared }));
     };
-    return { name, scale: 0.2, timeoutMs: 1_500, clock: data.clock, open, faults: { ...faults, open: openBroken } };
+    return { name, scale: 0.2, timeoutMs: 800, clock: data.clock, open, faults: { ...faults, open: openBroken } };
   };
   return { name, red: ["K"], only: `K Failures ${only}`, harness };
 }
