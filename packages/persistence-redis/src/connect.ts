@@ -29,6 +29,8 @@ const SAFE = {
   autoResendUnfulfilledCommands: false,
   enableAutoPipelining: false,
   keyPrefix: "",
+  // One right less that its user needs.
+  disableClientInfo: true,
   protocol: 2,
   retryStrategy: (times: number) => Math.min(RECONNECT_BASE_MS * 2 ** (times - 1), RECONNECT_MAX_MS),
 } as const;
