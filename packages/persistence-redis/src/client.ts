@@ -19,6 +19,8 @@ export interface RedisClient {
   readEach(command: string, args: readonly Argument[]): Promise<readonly Reply[]>;
 }
 
+/** What ioredis says of a connection that is gone. */
+const CLOSED = "Connection is closed.";
 /** Beyond so many requests in flight a connection is busy, and another one is opened. */
 const BUSY = 512;
 
@@ -74,6 +76,8 @@ export class Connection implements RedisClient {
   /** What last kept it from being connected. */
   lastError: unknown;
   inFlight = 0;
+  /** How often in a row it was closed before it was ready. */
+  #failures = 0;
   #closed = false;
 
   constructor(client: Redis | Cluster, retryCount: number) {
@@ -82,13 +86,17 @@ export class Connection implements RedisClient {
     const remember = (error: unknown): void => {
       const root = rootOf(error);
       // That a connection is closed is told after why it is.
-      if (this.lastError === undefined || !(root instanceof Error) || root.message !== "Connection is closed.")
-        this.lastError = root;
+      if (this.lastError === undefined || !(root instanceof Error) || root.message !== CLOSED) this.lastError = root;
     };
     // Without a listener ioredis prints errors; each request has its own.
     client.on("error", remember);
     client.on("node error", remember);
     client.on("sentinelError", remember);
+    client.on("close", () => (this.#failures += 1));
+    client.on("ready", () => {
+      this.#failures = 0;
+      this.lastError = undefined;
+    });
   }
 
   read(command: string, args: readonly Argument[]): Promise<Reply> {
@@ -122,18 +130,18 @@ export class Connection implements RedisClient {
   async #send(client: Redis | Cluster, name: string, args: readonly Argument[], writes: boolean): Promise<Reply> {
     this.inFlight += 1;
     try {
-      for (let attempt = 0; ; attempt += 1) {
+      for (;;) {
+        if (this.#failures > this.#retryCount) throw toStoreError(this.lastError ?? new Error(CLOSED), false);
         const command = new SentCommand(name, [...args], { replyEncoding: null });
         try {
           // The reply is asked for in bytes, and RESP2 knows no other types.
           return (await client.sendCommand(command)) as Reply;
         } catch (cause) {
-          if (this.#closed)
-            throw new StoreError("CLOSED", "the store was closed", {
-              outcome: writes && command.sent ? "unknown" : "none",
-            });
-          const again = !command.sent && isConnectionError(cause) && attempt < this.#retryCount;
-          if (!again) throw toStoreError(cause, writes && command.sent);
+          const outcome = writes && command.sent ? "unknown" : "none";
+          if (this.#closed) throw new StoreError("CLOSED", "the store was closed", { outcome });
+          if (command.sent || !isConnectionError(cause)) throw toStoreError(cause, outcome === "unknown");
+          // It never left, so that it may wait for the next attempt to connect.
+          if (this.#failures > this.#retryCount) throw toStoreError(cause, false);
         }
       }
     } finally {

@@ -16,8 +16,8 @@ export interface Connector {
   knock?(): Connection;
 }
 
-const RECONNECT_BASE_MS = 50;
-const RECONNECT_MAX_MS = 1_000;
+const RECONNECT_BASE_MS = 20;
+const RECONNECT_MAX_MS = 250;
 
 /**
  * How every client is set up: nothing that was sent is sent again, since a conditional write may have been applied; what

@@ -224,6 +224,7 @@ class RedisDriver implements StoreDriver {
       for (const info of infos) checkServer(info, this.#address);
       this.#strength = await strengthOf(first, infos, this.#address);
       await claimLayout(first, this.#layout);
+      await Promise.all([apply, sweepExpired].map(({ text }) => first.readEach("script", ["load", text])));
     } catch (error) {
       first.close();
       throw error;

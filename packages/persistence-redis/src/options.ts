@@ -33,7 +33,7 @@ export interface RedisOptions {
   readonly buckets: number;
   /** At most so many connections to each server. One carries many requests; more are opened under load. */
   readonly poolSize: number;
-  /** How many more attempts to connect a request waits for that could not be sent. What was sent is never sent again. */
+  /** How many failed attempts to reconnect requests wait for; then they fail at once. What was sent is never sent again. */
   readonly retryCount: number;
   /** How long opening the store may take, and each attempt to connect, in milliseconds. */
   readonly connectionTimeoutMs: number;
@@ -93,7 +93,7 @@ export const redisOptions: OptionsSchema<RedisOptions> = defineOptions<RedisOpti
       key: "retry_count",
       default: 3,
       max: 1000,
-      doc: "How many more attempts to connect a request waits for that could not be sent. What was sent is never sent again.",
+      doc: "How many failed attempts to reconnect requests wait for; then they fail at once. What was sent is never sent again.",
     }),
     connectionTimeoutMs: seconds({
       key: "connection_timeout",

@@ -14,6 +14,8 @@ export interface Proxy extends AsyncDisposable {
   refuse(): void;
   /** Nothing passes any more, either way. */
   hang(): void;
+  /** Every answer comes so many milliseconds later. */
+  delay(ms: number): void;
   heal(): void;
 }
 
@@ -21,7 +23,7 @@ type Mode = "pass" | "drop" | "refuse" | "hang";
 
 export async function startProxy(port: number): Promise<Proxy> {
   let mode: Mode = "pass";
-  let [sent, received] = [0, 0];
+  let [sent, received, delayMs] = [0, 0, 0];
   const sockets = new Set<Socket>();
   const cut = (): void => {
     for (const socket of sockets) socket.destroy();
@@ -55,7 +57,8 @@ export async function startProxy(port: number): Promise<Proxy> {
         return;
       }
       received += bytes.length;
-      client.write(bytes);
+      if (delayMs === 0) client.write(bytes);
+      else setTimeout(() => client.write(bytes), delayMs);
     });
   });
   server.listen(0, "127.0.0.1");
@@ -77,9 +80,11 @@ export async function startProxy(port: number): Promise<Proxy> {
       cut();
     },
     hang: () => void (mode = "hang"),
+    delay: (ms) => void (delayMs = ms),
     heal() {
       if (mode === "hang") cut();
       mode = "pass";
+      delayMs = 0;
     },
     async [Symbol.asyncDispose]() {
       cut();
