@@ -77,7 +77,7 @@ export class Bench {
   }
 
   /** As {@link keyed}, for laws about streams of changes. */
-  async watching(between: Pick<Between, "linked"> = {}): Promise<Keyed & Pick<StoreDriver, "watch">> {
+  async watching(between: Pick<Between, "linked"> = {}): Promise<Keyed & Pick<StoreDriver, "watch" | "close">> {
     return this.level === "store" ? this.store({}, between) : this.driver(between);
   }
 

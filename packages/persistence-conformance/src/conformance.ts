@@ -7,6 +7,7 @@ import { keysAndValues } from "./groups/f-keys-and-values.ts";
 import { lists } from "./groups/g-lists.ts";
 import { bulk } from "./groups/h-bulk.ts";
 import { transactions } from "./groups/i-transactions.ts";
+import { watches } from "./groups/j-watch.ts";
 import { failures } from "./groups/k-failures.ts";
 import { operations } from "./groups/l-operations.ts";
 import type { GroupId, Harness, Spec } from "./harness.ts";
@@ -24,6 +25,7 @@ const LAWS: readonly (readonly [GroupId, readonly Law[]])[] = [
   ["G", lists],
   ["H", bulk],
   ["I", transactions],
+  ["J", watches],
   ["K", failures],
   ["L", operations],
 ];

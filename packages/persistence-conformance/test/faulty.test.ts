@@ -12,6 +12,7 @@ import { listFaults } from "./faulty/lists.ts";
 import { operationFaults } from "./faulty/operations.ts";
 import { partitionFaults } from "./faulty/partitions.ts";
 import { transactionFaults } from "./faulty/transactions.ts";
+import { watchFaults } from "./faulty/watches.ts";
 
 /** The kit is only worth what it finds: each of these breaks one law, and must turn its group red and no other. */
 const FAULTY = [
@@ -24,6 +25,7 @@ const FAULTY = [
   ...bulkFaults,
   ...transactionFaults,
   ...partitionFaults,
+  ...watchFaults,
   ...failureFaults,
   ...operationFaults,
 ];

@@ -24,6 +24,8 @@ export interface FullData {
   readonly log: Change[];
   versions: number;
   fences: bigint;
+  /** How many changes of the log are too old to resume before. */
+  forgotten: number;
   changed: PromiseWithResolvers<void>;
 }
 
@@ -35,6 +37,7 @@ export function fullData(): FullData {
     log: [],
     versions: 0,
     fences: 0n,
+    forgotten: 0,
     changed: Promise.withResolvers(),
   };
 }
@@ -65,6 +68,11 @@ export function fullDriver(data: FullData): StoreDriver {
     data.changed.resolve();
     data.changed = Promise.withResolvers();
   };
+  const closing = new Set<() => void>();
+  const onClose = (end: () => void): (() => void) => {
+    closing.add(end);
+    return () => closing.delete(end);
+  };
   const cursor = (): Cursor => String(data.log.length + 1) as Cursor;
   const slot = (key: string): Slot | undefined => {
     const found = data.slots.get(key);
@@ -83,12 +91,12 @@ export function fullDriver(data: FullData): StoreDriver {
     when === "always" || (when === "absent" ? slot(key) === undefined : slot(key)?.version === when.version);
   const apply = (op: WriteOp, session?: string): Version | undefined => {
     if (op.type === "delete") {
-      data.slots.delete(op.key);
-      note({ type: "delete", key: op.key, cursor: cursor() });
+      if (data.slots.delete(op.key)) note({ type: "delete", key: op.key, cursor: cursor() });
       return undefined;
     }
     const version = `v${(data.versions += 1)}` as Version;
     const value = Buffer.from(op.value);
+    if (op.ttlMs !== undefined) data.clock.after(endOf(data, op.ttlMs) - data.clock.now(), () => slot(op.key));
     data.slots.set(op.key, { value, version, endsAt: endOf(data, op.ttlMs), session });
     note({ type: "put", entry: { key: op.key, value, version }, cursor: cursor() });
     return version;
@@ -103,7 +111,9 @@ export function fullDriver(data: FullData): StoreDriver {
     contract: CONTRACT,
     capabilities: fullCapabilities,
     open: async () => undefined,
-    close: async () => undefined,
+    close: async () => {
+      for (const end of closing) end();
+    },
     get: async (key) => read(key),
     put: async (key, value, when, options) => {
       const { ttlMs, session } = options ?? {};
@@ -127,20 +137,29 @@ export function fullDriver(data: FullData): StoreDriver {
       return { ok: true, versions: ops.map((op) => apply(op)) };
     },
     async *watch({ prefix, from }, options) {
-      const aborted = Promise.withResolvers<never>();
-      aborted.promise.catch(() => undefined);
-      const abort = (): void => aborted.reject(new StoreError("ABORTED", "the watch was given up"));
-      options?.signal?.addEventListener("abort", abort, { once: true });
-      let at = from === undefined ? data.log.length : Number(from);
-      if (from === undefined) yield { type: "resync", cursor: String(at) as Cursor } satisfies Resync;
-      for (;;) {
-        const { changed } = data;
-        const news = data.log
-          .slice(at)
-          .filter((item) => (item.type === "put" ? item.entry.key : item.key).startsWith(prefix));
-        at = data.log.length;
-        if (news.length > 0) yield news;
-        else await Promise.race([changed.promise, aborted.promise]);
+      const ended = Promise.withResolvers<never>();
+      ended.promise.catch(() => undefined);
+      const { signal } = options ?? {};
+      const abort = (): void => ended.reject(new StoreError("ABORTED", "the watch was given up"));
+      if (signal?.aborted === true) abort();
+      signal?.addEventListener("abort", abort);
+      const stop = onClose(() => ended.reject(new StoreError("CLOSED", "the driver was closed")));
+      let at = from === undefined || !/^\d+$/.test(from) || Number(from) < data.forgotten ? undefined : Number(from);
+      try {
+        for (;;) {
+          const { changed } = data;
+          if (at === undefined) {
+            at = data.log.length;
+            yield { type: "resync", cursor: String(at) as Cursor } satisfies Resync;
+          }
+          const news = data.log.slice(at).filter((change) => keyOf(change).startsWith(prefix));
+          at = data.log.length;
+          if (news.length > 0) yield news;
+          else await Promise.race([changed.promise, ended.promise]);
+        }
+      } finally {
+        stop();
+        signal?.removeEventListener("abort", abort);
       }
     },
     async session(ttlMs): Promise<Session> {
@@ -155,6 +174,7 @@ export function fullDriver(data: FullData): StoreDriver {
         },
         revoke: async () => {
           data.sessions.delete(id);
+          for (const key of data.slots.keys()) slot(key);
         },
       };
     },
@@ -163,4 +183,8 @@ export function fullDriver(data: FullData): StoreDriver {
       return data.fences;
     },
   };
+}
+
+function keyOf(change: Change): string {
+  return change.type === "put" ? change.entry.key : change.key;
 }

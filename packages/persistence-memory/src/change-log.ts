@@ -83,7 +83,7 @@ export class ChangeLog {
   parse(cursor: Cursor): number | undefined {
     const [instance, digits = ""] = cursor.split(".");
     const number = Number.parseInt(digits, 36);
-    return instance === this.#instance && number >= 0 ? number : undefined;
+    return instance === this.#instance && this.cursor(number) === cursor ? number : undefined;
   }
 
   /** Calls `fn` at each change and each `wake`, until the returned function is called. */

@@ -92,7 +92,7 @@ export class Follower {
   }
 }
 
-function keyOf(change: Change): string {
+export function keyOf(change: Change): string {
   return change.type === "put" ? change.entry.key : change.key;
 }
 
@@ -108,7 +108,7 @@ export async function soon<T>(work: Promise<T>, law: string, what: string): Prom
 }
 
 /** How a stream that was told to end has ended: by itself, or with an error of one of these codes. */
-async function ending(next: Promise<IteratorResult<Item, unknown>>, codes: string, law: string): Promise<void> {
+export async function ending(next: Promise<IteratorResult<Item, unknown>>, codes: string, law: string): Promise<void> {
   const settled = next.then(
     (step) => step,
     (error: unknown) => error,

@@ -1,4 +1,4 @@
-import type { Capabilities } from "@orbit/persistence";
+import type { Capabilities, Cursor, Resync } from "@orbit/persistence";
 
 import { must, rejects } from "../assert.ts";
 import type { Bench } from "../bench.ts";
@@ -13,6 +13,7 @@ export type Need =
   | "getMany"
   | "write"
   | "watch"
+  | "resumable"
   | "session"
   | "fences";
 
@@ -94,13 +95,23 @@ export const NEEDS: Readonly<Record<Need, Trait>> = {
       must((await bench.driver()).write === undefined, "write is undeclared", "no method write", "one");
     },
   },
-  watch: {
-    declared: ({ watch }) => watch !== "none",
+  watch: { declared: ({ watch }) => watch !== "none", refused: refuseWatch },
+  resumable: {
+    declared: ({ watch }) => watch === "resumable",
     async refused(bench) {
-      must((await bench.driver()).watch === undefined, "watch is undeclared", "no method watch", "one");
+      if (bench.capabilities.watch === "none") return refuseWatch(bench);
       const store = await bench.store();
-      const next = (): Promise<unknown> => store.watch({ prefix: "" })[Symbol.asyncIterator]().next();
-      await rejects(next, "UNSUPPORTED", "without watch, Store.watch is refused");
+      const first = async (from?: Cursor): Promise<Resync> => {
+        const stream = store.watch({ prefix: "", ...(from !== undefined && { from }) })[Symbol.asyncIterator]();
+        const item: unknown = (await stream.next()).value;
+        await stream.return?.();
+        const anew = typeof item === "object" && item !== null && "type" in item && item.type === "resync";
+        must(anew, "a stream that can't resume starts with a resync, also after a cursor", "a resync", item);
+        return item as Resync;
+      };
+      const { cursor } = await first();
+      await store.put("a", value, "always");
+      await first(cursor);
     },
   },
   session: {
@@ -121,3 +132,10 @@ export const NEEDS: Readonly<Record<Need, Trait>> = {
     },
   },
 };
+
+async function refuseWatch(bench: Bench): Promise<void> {
+  must((await bench.driver()).watch === undefined, "watch is undeclared", "no method watch", "one");
+  const store = await bench.store();
+  const next = (): Promise<unknown> => store.watch({ prefix: "" })[Symbol.asyncIterator]().next();
+  await rejects(next, "UNSUPPORTED", "without watch, Store.watch is refused");
+}

@@ -9,7 +9,7 @@ export const clockFaults: readonly Faulty[] = [
       return driver.put(key, value, when, { ...options, ttlMs: Math.max(1_000, Math.floor(ttlMs / 1_000) * 1_000) });
     },
   })),
-  faultyFull("never removes what has expired", ["D"], (driver) => ({
+  faultyFull("never removes what has expired", ["D", "J"], (driver) => ({
     put: (key, value, when, options) => driver.put(key, value, when, { ...options, ttlMs: undefined }),
   })),
   faultyFull("prolongs the life of an entry by a write that it refuses", ["D"], (driver, data) => ({
@@ -40,20 +40,22 @@ export const clockFaults: readonly Faulty[] = [
       return commit?.(checks, bare) ?? { ok: false, conflicts: [] };
     },
   })),
-  faultyFull("lists what has expired", ["D"], (driver, data) => ({
+  faultyFull("lists what has expired", ["D"], (driver, data, shared) => ({
+    async put(key, value, when, options) {
+      const answer = await driver.put(key, value, when, options);
+      const slot = data.slots.get(key);
+      if (answer.ok && options?.ttlMs !== undefined && slot !== undefined) shared.set(key, slot);
+      return answer;
+    },
     async *scan(range) {
-      const dead = [...data.slots].filter(
+      const entries = (await Array.fromAsync(driver.scan(range))).flat();
+      const dead = [...(shared as typeof data.slots)].filter(
         ([key, slot]) => key.startsWith(range.prefix) && slot.endsAt <= data.clock.now(),
       );
-      const entries = (await Array.fromAsync(driver.scan(range))).flat();
       yield [...entries, ...dead.map(([key, { value, version }]) => ({ key, value, version }))];
     },
-    async get(key) {
-      const slot = data.slots.get(key);
-      return slot !== undefined && slot.endsAt <= data.clock.now() ? undefined : driver.get(key);
-    },
   })),
-  faultyFull("keeps the keys of a session that was revoked", ["D"], ({ session }) => ({
+  faultyFull("keeps the keys of a session that was revoked", ["D", "J"], ({ session }) => ({
     async session(ttlMs) {
       if (session === undefined) throw new Error("the full driver has sessions");
       return { ...(await session(ttlMs)), revoke: async () => undefined };

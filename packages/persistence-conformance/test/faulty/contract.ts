@@ -76,7 +76,7 @@ export const contractFaults: readonly Faulty[] = [
       },
     };
   }),
-  faultyFull("starts a watch with a change", ["A"], ({ watch }) => ({
+  faultyFull("starts a watch with a change", ["A", "J"], ({ watch }) => ({
     async *watch(range, options) {
       if (watch === undefined) return;
       yield [{ type: "delete", key: `${range.prefix}x`, cursor: "0" as Cursor }];

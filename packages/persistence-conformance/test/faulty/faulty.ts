@@ -15,7 +15,7 @@ export interface Faulty {
 }
 
 /** Few rounds are enough: a fault shows at once or is not found by chance. */
-const SHORT = { scale: 0.2 };
+const SHORT = { scale: 0.2, timeoutMs: 3_000 };
 
 /** What replaces methods of a sound driver; `undefined` takes one away. */
 export type Fault = { readonly [Name in keyof StoreDriver]?: StoreDriver[Name] | undefined };
