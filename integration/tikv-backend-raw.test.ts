@@ -59,6 +59,6 @@ test("three members of PD agree on a leader, and raw keys survive a restart of t
     leader: { name: expect.stringMatching(/^pd\d$/) },
   });
   await client.rawPut(bytes("r/kept"), bytes("c"));
-  await cluster.restartStores();
+  await cluster.stores.restart();
   expect(text(await client.rawGet(bytes("r/kept")))).toBe("c");
 });

@@ -172,10 +172,57 @@ test("a fault of a store or a region leaves the others alone", async () => {
   expect([await control.hits(byStore), await control.hits(byRegion)]).toEqual([1, 1]);
 });
 
+test("unary calls meet faults as batched ones do", async () => {
+  await using unary = await ClientGo.open(cluster.pd, { unary: true });
+  const scope = { start: bytes("m/unary"), end: until("m/unary") };
+  const busy = { kind: "regionError", regionError: { epochNotMatch: {} } } as const;
+  const write = await control.fail(busy, { command: "KvPrewrite", ...scope });
+  const answer = await control.fail(
+    { kind: "status", code: "Unavailable", applied: true },
+    { command: "KvCommit", ...scope },
+  );
+  await unary.commit([pair("m/unary/1", "a"), pair("m/unary/2", "b")], "2pc");
+  expect(texts(await unary.scan(bytes("m/unary"), until("m/unary"), 9))).toEqual(["m/unary/1=a", "m/unary/2=b"]);
+  expect([await control.hits(write), await control.hits(answer)]).toEqual([1, 1]);
+});
+
+test("a store that is down hands its regions over, and serves again when it is up", async () => {
+  await client.commit([pair("m/down", "a")], "1pc");
+  const region = await holding(bytes("m/down"));
+  const led = async (): Promise<number> => (await control.regions()).find(({ id }) => id === region)!.leader.store;
+  const store = await led();
+  await control.down(store);
+  expect(await led()).not.toBe(store);
+  await client.commit([pair("m/down", "b")], "1pc");
+  await expect(control.down(store)).rejects.toThrow(/is not up/);
+  await control.up(store);
+  await control.transfer(region, store);
+  expect(text(await client.get(bytes("m/down")))).toBe("b");
+  expect(await led()).toBe(store);
+});
+
+test("frozen stores hold a call until its deadline and go on where they were", async () => {
+  await client.commit([pair("m/frozen", "a")], "1pc");
+  cluster.stores.pause();
+  await expect(client.get(bytes("m/frozen"), 300)).rejects.toThrow(/deadline|cancel/);
+  cluster.stores.resume();
+  expect(text(await client.get(bytes("m/frozen")))).toBe("a");
+});
+
+test("a PD that was killed learns the regions again", async () => {
+  await client.commit([pair("m/pd", "a")], "1pc");
+  await cluster.members[0]!.restart("SIGKILL");
+  await using fresh = await ClientGo.open(cluster.pd);
+  expect(text(await fresh.get(bytes("m/pd")))).toBe("a");
+  await fresh.commit([pair("m/pd", "b")], "1pc");
+  await control.split(bytes("m/pd"));
+  expect(text(await client.get(bytes("m/pd")))).toBe("b");
+});
+
 test("what was written survives a restart of the stores, and so do the regions", async () => {
   await client.commit([pair("m/kept/1", "a"), pair("m/kept/2", "b")], "2pc");
   const before = await control.regions();
-  await cluster.restartStores();
+  await cluster.stores.restart();
   expect(await control.regions()).toEqual(before);
   expect(texts(await client.scan(bytes("m/kept/"), until("m/kept/"), 9))).toEqual(["m/kept/1=a", "m/kept/2=b"]);
 });

@@ -28,8 +28,8 @@ export class ClientGo {
   readonly #waiting = new Map<number, PromiseWithResolvers<Answer>>();
   #last = 0;
 
-  private constructor(program: string, pd: readonly string[]) {
-    this.#child = spawn(program, [pd.join(",")], { stdio: ["pipe", "pipe", "inherit"] });
+  private constructor(program: string, args: readonly string[]) {
+    this.#child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
     createInterface({ input: this.#child.stdout }).on("line", (line) => {
       const answer = JSON.parse(line) as Answer;
       this.#waiting.get(answer.id)?.resolve(answer);
@@ -40,8 +40,10 @@ export class ClientGo {
     });
   }
 
-  static async open(pd: readonly string[]): Promise<ClientGo> {
-    return new ClientGo(await goProgram("client-go", join(import.meta.dirname, "client-go"), ["."]), pd);
+  /** Starts it. `unary`: a call for each command, not batched streams. */
+  static async open(pd: readonly string[], { unary = false }: { readonly unary?: boolean } = {}): Promise<ClientGo> {
+    const program = await goProgram("client-go", join(import.meta.dirname, "client-go"), ["."]);
+    return new ClientGo(program, [pd.join(","), unary ? "unary" : "batched"]);
   }
 
   /** Commits pairs in one transaction and tells how: `2pc`, `async_commit` or `1pc`. `lock`: pessimistically. */

@@ -92,6 +92,16 @@ export class TikvControl {
     return this.#call("POST", "transfer", { region, store });
   }
 
+  /** Breaks the connections of a store and refuses new ones; its regions get another leader. */
+  async down(store: number): Promise<void> {
+    await this.#call("POST", "down", { store });
+  }
+
+  /** Lets a store that is down be reached again. It leads nothing yet. */
+  async up(store: number): Promise<void> {
+    await this.#call("POST", "up", { store });
+  }
+
   /** Adds a fault and gives its id. The oldest that matches a call and has some count left is used. */
   async fail(failure: Failure, { start, end, count = 1, ...scope }: Scope = {}): Promise<number> {
     const range = { ...(start && { start: hex(start) }), ...(end && { end: hex(end) }) };

@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -7,6 +6,7 @@ import { join } from "node:path";
 
 import { TikvControl } from "./control.ts";
 import { buildPd, buildStore } from "./programs.ts";
+import { Server } from "./server.ts";
 
 export interface TikvOptions {
   /** Stores of the cluster; every region has a peer at each. Default: 3. */
@@ -19,19 +19,19 @@ export interface TikvOptions {
 export interface TikvCluster extends AsyncDisposable {
   /** The endpoints of PD, such as `127.0.0.1:2379`. */
   readonly pd: readonly string[];
+  /** The members of PD, in the order of their endpoints. */
+  readonly members: readonly Server[];
+  /** The one process of all stores. Its restart forgets faults, and lets stores that were down be reached. */
+  readonly stores: Server;
   readonly control: TikvControl;
-  /** Stops all stores in good order and starts them on the same data. Faults are gone then. */
-  restartStores(): Promise<void>;
 }
-
-const READY_MS = 30_000;
 
 /** Starts PD and the stores, and builds them where they are not built. */
 export async function startTikv({ stores = 3, pds = 1 }: TikvOptions = {}): Promise<TikvCluster> {
   const [pdServer, storeServer] = [await buildPd(), await buildStore()];
   const folder = await mkdtemp(join(tmpdir(), "orbit-tikv-"));
-  const members: Program[] = [];
-  let store: Program | undefined;
+  const members: Server[] = [];
+  let store: Server | undefined;
   const dispose = async (): Promise<void> => {
     await store?.stop();
     // A member of three takes ten seconds to leave in good order, for data that is deleted here.
@@ -49,69 +49,17 @@ export async function startTikv({ stores = 3, pds = 1 }: TikvOptions = {}): Prom
     for (const [at, client] of clients.entries()) {
       const name = ["--name", `pd${at}`, "--data-dir", join(folder, `pd${at}`), "--initial-cluster", initial];
       const urls = ["--client-urls", `http://${client}`, "--peer-urls", `http://${peers[at]}`];
-      members.push(new Program(pdServer, [...name, ...urls, "--log-file", join(folder, `pd${at}.log`)]));
+      members.push(new Server(pdServer, [...name, ...urls, "--log-file", join(folder, `pd${at}.log`)]));
     }
-    const startStores = async (): Promise<void> => {
-      const where = ["-pd", clients.join(","), "-data", join(folder, "store")];
-      store = new Program(storeServer, [...where, "-listen", listen.join(","), "-control", controlAt]);
-      await store.said("ready:");
-    };
-    await startStores();
-    return {
-      pd: clients,
-      control: new TikvControl(`http://${controlAt}`),
-      async restartStores() {
-        await store?.stop();
-        await startStores();
-      },
-      [Symbol.asyncDispose]: dispose,
-    };
+    const where = ["-pd", clients.join(","), "-data", join(folder, "store")];
+    store = new Server(storeServer, [...where, "-listen", listen.join(","), "-control", controlAt], "ready:");
+    // The store waits for PD.
+    await Promise.all([...members, store].map((server) => server.start()));
+    const control = new TikvControl(`http://${controlAt}`);
+    return { pd: clients, members, stores: store, control, [Symbol.asyncDispose]: dispose };
   } catch (cause) {
     await dispose();
     throw cause;
-  }
-}
-
-/** A server as a child process. */
-class Program {
-  readonly #path: string;
-  readonly #child: ChildProcess;
-  #output = "";
-
-  constructor(path: string, args: readonly string[]) {
-    this.#path = path;
-    this.#child = spawn(path, args, { stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.on("data", (piece: Buffer) => (this.#output += piece.toString()));
-    }
-    this.#child.on("error", (cause) => (this.#output += cause.message));
-  }
-
-  /** Waits until it has printed a text. */
-  async said(text: string): Promise<void> {
-    const late = AbortSignal.timeout(READY_MS);
-    while (!this.#output.includes(text)) {
-      if (late.aborted || this.#ended) throw new Error(`${this.#path} did not start:\n${this.#output}`);
-      await Promise.race([once(this.#child.stdout!, "data", { signal: late }), once(this.#child, "close")]).catch(
-        (cause: unknown) => {
-          if (!late.aborted) throw cause;
-        },
-      );
-    }
-  }
-
-  get #ended(): boolean {
-    return this.#child.exitCode !== null || this.#child.signalCode !== null;
-  }
-
-  /** Sends it a signal and waits for its end; kills what has not stopped in time. */
-  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
-    if (this.#ended || this.#child.pid === undefined) return;
-    const closed = once(this.#child, "close");
-    this.#child.kill(signal);
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), READY_MS);
-    await closed;
-    clearTimeout(timer);
   }
 }
 

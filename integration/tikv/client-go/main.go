@@ -183,8 +183,11 @@ func (c clients) scan(ctx context.Context, ask ask) (answer, error) {
 }
 
 func run() error {
-	if len(os.Args) != 2 {
-		return fmt.Errorf("usage: client-go PD[,PD]")
+	if len(os.Args) != 3 {
+		return fmt.Errorf("usage: client-go PD[,PD] batched|unary")
+	}
+	if os.Args[2] == "unary" {
+		config.UpdateGlobal(func(conf *config.Config) { conf.TiKVClient.MaxBatchSize = 0 })
 	}
 	logger, props, err := log.InitLoggerWithWriteSyncer(&log.Config{Level: "fatal"}, zapcore.AddSync(os.Stderr), zapcore.AddSync(os.Stderr))
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 type control struct {
 	regions *topology
 	faults  *faultList
+	stores  *listeners
 }
 
 type storeView struct {
@@ -97,6 +98,16 @@ func (c control) handler() http.Handler {
 			return nil, err
 		}
 		return view(moved), nil
+	}))
+	mux.HandleFunc("POST /down", handle(func(ask struct {
+		Store uint64 `json:"store"`
+	}) (any, error) {
+		return struct{}{}, c.stores.down(ask.Store)
+	}))
+	mux.HandleFunc("POST /up", handle(func(ask struct {
+		Store uint64 `json:"store"`
+	}) (any, error) {
+		return struct{}{}, c.stores.up(ask.Store)
 	}))
 	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) { reply(w, c.faults.all(), nil) })
 	mux.HandleFunc("POST /faults", handle(func(ask fault) (any, error) {

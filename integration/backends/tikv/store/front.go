@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"strings"
 	"time"
 
@@ -34,11 +33,7 @@ type front struct {
 
 var _ tikvpb.TikvServer = (*front)(nil)
 
-func (f *front) listen(address string, failed chan<- error) (*grpc.Server, error) {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, err
-	}
+func (f *front) server() *grpc.Server {
 	server := grpc.NewServer(
 		grpc.MaxRecvMsgSize(256<<20), grpc.MaxSendMsgSize(256<<20),
 		grpc.InitialWindowSize(2<<20), grpc.InitialConnWindowSize(8<<20),
@@ -47,8 +42,7 @@ func (f *front) listen(address string, failed chan<- error) (*grpc.Server, error
 	)
 	tikvpb.RegisterTikvServer(server, f)
 	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
-	go func() { failed <- server.Serve(listener) }()
-	return server, nil
+	return server
 }
 
 func (f *front) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {

@@ -18,6 +18,7 @@ import (
 	"github.com/pingcap/log"
 	"github.com/pingcap/tidb/pkg/store/mockstore/unistore/pd"
 	"go.uber.org/zap/zapcore"
+	"google.golang.org/grpc"
 )
 
 type options struct {
@@ -87,13 +88,13 @@ func run() error {
 
 	faults := &faultList{}
 	failed := make(chan error, len(opts.listen)+1)
+	stores := &listeners{fronts: map[uint64]*front{}, open: map[uint64]*grpc.Server{}, failed: failed}
+	defer stores.close()
 	for _, store := range regions.stores {
-		front := &front{Server: engine, store: store.Id, regions: regions, raw: raw, faults: faults}
-		server, err := front.listen(store.Address, failed)
-		if err != nil {
+		stores.fronts[store.Id] = &front{Server: engine, store: store.Id, regions: regions, raw: raw, faults: faults}
+		if err := stores.up(store.Id); err != nil {
 			return err
 		}
-		defer server.Stop()
 	}
 	go regions.heartbeats(stopped, time.Second)
 
@@ -101,7 +102,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	api := &http.Server{Handler: control{regions, faults}.handler(), ReadHeaderTimeout: 5 * time.Second}
+	api := &http.Server{Handler: control{regions, faults, stores}.handler(), ReadHeaderTimeout: 5 * time.Second}
 	go func() { failed <- api.Serve(listener) }()
 	defer api.Close()
 	fmt.Printf("ready: stores %s, control http://%s\n", strings.Join(opts.listen, ","), opts.control)
