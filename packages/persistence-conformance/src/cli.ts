@@ -156,11 +156,23 @@ async function prove(flags: Flags, io: Io): Promise<ConformanceReport> {
  * for all: it is open already, and what the laws open and close are handles of it.
  */
 function shareOne(driver: StoreDriver): { readonly handle: () => StoreDriver; readonly close: () => Promise<void> } {
-  const handle = (): StoreDriver => ({
-    ...wrapDriver(driver, (_call, options, run) => run(options)),
-    open: async () => undefined,
-    close: async () => undefined,
-  });
+  const handle = (): StoreDriver => {
+    const closing = new AbortController();
+    const wrapped = wrapDriver(driver, (_call, options, run) => run(options));
+    const watch = wrapped.watch?.bind(wrapped);
+    return {
+      ...wrapped,
+      // The driver goes on, so a handle ends its own streams.
+      ...(watch && {
+        watch: (range, options) => {
+          const signals = [closing.signal, options?.signal].filter((signal) => signal !== undefined);
+          return watch(range, { ...options, signal: AbortSignal.any(signals) });
+        },
+      }),
+      open: async () => undefined,
+      close: async () => closing.abort(),
+    };
+  };
   return { handle, close: () => driver.close() };
 }
 
