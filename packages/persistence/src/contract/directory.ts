@@ -54,7 +54,8 @@ export interface AddressableDirectory {
   readonly namespace: string;
   /**
    * Grants the addressable to the holder when it is free, when its node is dead, or when the holder has it already
-   * (which supersedes the earlier grant with a higher fence). Throws `LEASE_LOST` when the holder's life has ended.
+   * (which supersedes the earlier grant with a higher fence: stop believing in its lease before the call, since that
+   * lease is not told). Throws `LEASE_LOST` when the holder's life has ended.
    */
   acquire(reference: AddressableReference, holder: Holder, options?: AcquireOptions): Promise<Acquired>;
   /** The present lease; `undefined` when it is free or its node is dead. */

@@ -1,6 +1,7 @@
 import type { WriteOp } from "../../src/driver.ts";
 import { decodeEnvelope, type Envelope } from "../../src/envelope/envelope.ts";
 import type { Lease } from "../../src/index.ts";
+import type { Scenario } from "./scenario.ts";
 import type { Machine, World } from "./world.ts";
 
 /** What a process believes; looked at from outside. */
@@ -192,7 +193,8 @@ export class Ghost {
       }
       data.touched = Math.max(data.touched, serial);
     }
-    if (envelope.tombstone) for (const id of data.ids) data.deleted.add(id);
+    // A claim deletes nothing: what it does not find, though it was acknowledged, is lost.
+    if (envelope.tombstone && !claim) for (const id of data.ids) data.deleted.add(id);
     const refused = ids.find((id) => data.refused.has(id));
     if (refused !== undefined) this.#world.violated(`(e) ${refused} was refused and landed later`);
     if (new Set(ids).size < ids.length) this.#world.violated(`(e) a write was applied twice: ${ids.join(" ")}`);
@@ -206,6 +208,15 @@ export class Ghost {
       if (!ids.includes(id) && !deleted.has(id)) this.#world.violated(`(e) acknowledged write ${id} of ${key} is lost`);
     }
   }
+}
+
+/** Knows which promises a scenario is held to. */
+export function ghostOf(world: World, scenario: Scenario): Ghost {
+  const { commit, honoursDeletes, stores, brokenClocks, suspends, wallSteps } = scenario;
+  const committed = commit && honoursDeletes && stores < 3;
+  // A wall clock that steps back while the machine sleeps hides the sleep from both clocks of the process.
+  const beliefs = !brokenClocks && !(suspends && wallSteps);
+  return new Ghost(world, committed, beliefs);
 }
 
 export function idsOf(envelope: Pick<Envelope, "body" | "tombstone">): readonly string[] {

@@ -5,19 +5,32 @@ import type { Machine, World } from "./world.ts";
 /** Patient clients hold on to requests that are very late. */
 const CLIENT_TIMEOUTS_MS = [40, 40, 300];
 
-/** Takes a request out of the network and lets it arrive when it likes, or not at all. */
-export type Intercept = (machine: Machine, what: string, arrive: () => void) => boolean;
+/** A request on its way. */
+export interface Message {
+  readonly what: string;
+  /** Lets it reach the backend, whose answer then comes back. */
+  readonly arrive: () => void;
+  /** Tells the caller that there is no answer. The request may still arrive. */
+  readonly giveUp: () => void;
+}
+
+/** A script's hand in the network of one process. */
+export interface Script {
+  readonly timeoutMs: number;
+  /** Takes a request out of the network, to let it arrive later or not at all. */
+  intercept(message: Message): boolean;
+}
 
 /** How a machine reaches a backend: messages are lost, delayed, repeated and overtaken. */
 export function connect(
   world: World,
   machine: Machine,
   backend: Backend,
-  intercept: Intercept = () => false,
+  script?: Script,
 ): { driver: StoreDriver; settle(): void } {
   // The probe at open is not what is under test.
   let calm = true;
-  const timeoutMs = world.pick(CLIENT_TIMEOUTS_MS);
+  const timeoutMs = script?.timeoutMs ?? world.pick(CLIENT_TIMEOUTS_MS);
   const call = <T>(what: string, write: boolean, apply: () => T): Promise<T> => {
     if (calm) return Promise.resolve(apply());
     return new Promise((resolve, reject) => {
@@ -38,19 +51,19 @@ export function connect(
         world.log(`${machine.name} ${what}${copy ? " (copy)" : ""} at ${backend.name}: ${brief(result)}`);
         if (!copy && !answerLost) world.at(world.time + back, () => finish(() => resolve(result)));
       };
-      if (!intercept(machine, what, () => arrive(false)) && !lost) world.at(world.time + there, () => arrive(false));
+      const giveUp = (): void => finish(() => reject(noAnswer(write)));
+      const held = script?.intercept({ what, arrive: () => arrive(false), giveUp }) ?? false;
+      if (!held && !lost) world.at(world.time + there, () => arrive(false));
       if (write && faulty && world.chance(0.05))
         world.at(world.time + there + world.between(0, 300), () => arrive(true));
-      machine.clock.after(timeoutMs, () =>
-        finish(() =>
-          reject(
-            new StoreError("UNAVAILABLE", "no answer", { outcome: write ? "unknown" : "none", retryable: !write }),
-          ),
-        ),
-      );
+      machine.clock.after(timeoutMs, giveUp);
     });
   };
   return { driver: driverOf(backend, call), settle: () => (calm = false) };
+}
+
+function noAnswer(write: boolean): StoreError {
+  return new StoreError("UNAVAILABLE", "no answer", { outcome: write ? "unknown" : "none", retryable: !write });
 }
 
 function driverOf(

@@ -70,7 +70,7 @@ export class Process implements Believer {
     for (const { id, epoch } of sessions) world.log(`${this.machine.name} joined ${id} as ${epoch.slice(0, 6)}`);
     const sweeper = this.#scenario.sweep === "runner" ? this.#startSweeper(world.pick(sessions)) : undefined;
     while (sessions.every((session) => session.isLive())) {
-      await this.#turn(() => this.#work(world.pick(sessions)));
+      await this.#turn(() => this.#work(this.#next(sessions, this.#scenario.addressables)));
       const leaves = this.#scenario.leaves && world.faulty && world.chance(0.05);
       if (leaves) await this.#turn(() => world.pick(sessions).leave());
     }
@@ -95,14 +95,21 @@ export class Process implements Believer {
     return joined;
   }
 
+  /** One of them; in quiet each in turn, which is kept for `turns` of them, so that none is left out by chance. */
+  #next<T>(items: readonly T[], turns: number): T {
+    if (this.#world.faulty) return this.#world.pick(items);
+    return items[Math.floor(this.#turns / turns) % items.length] as T;
+  }
+
   async #work(session: NodeSession): Promise<void> {
     const world = this.#world;
     const leases = await this.#acquire(session);
+    this.#turns += 1;
     const ledgers = leases.map((lease) => this.#open(lease));
-    const steps = 1 + Math.floor(world.random.number() * 3);
+    const steps = world.faulty ? 1 + Math.floor(world.random.number() * 3) : leases.length;
     try {
       for (let step = 0; step < steps && leases.length > 0; step += 1) {
-        const at = Math.floor(world.random.number() * leases.length);
+        const at = world.faulty ? Math.floor(world.random.number() * leases.length) : step % leases.length;
         // What an earlier opening knows of the records may be out of date.
         if (world.chance(0.5)) ledgers[at] = this.#open(leases[at] as Lease);
         await this.#use(ledgers[at] as Ledger);
@@ -119,10 +126,14 @@ export class Process implements Believer {
     const world = this.#world;
     const { addressables, ownTtl, ttlMs, bulk } = this.#scenario;
     const options = world.chance(ownTtl) ? { ttlMs: ttlMs / 2 } : {};
-    // In quiet, in turns: each must be had by somebody.
-    const first = world.faulty ? Math.floor(world.random.number() * addressables) : this.#turns++ % addressables;
+    const first = this.#next([...Array(addressables).keys()], 1);
     const count = bulk ? 1 + Math.floor(world.random.number() * addressables) : 1;
     const references = Array.from({ length: count }, (_, n) => reference((first + n) % addressables));
+    // Who acquires what it has already must not go on believing in the lease from before, by rule 10.
+    const keys = references.map(leaseKey);
+    for (const lease of this.leases) {
+      if (lease.epoch === session.epoch && keys.includes(leaseKey(lease.reference))) this.leases.delete(lease);
+    }
     const answers = bulk
       ? await this.#leases.acquireMany(references, session, options)
       : [await this.#leases.acquire(reference(first), session, options)];
@@ -132,10 +143,6 @@ export class Process implements Believer {
       const { lease } = answer;
       const key = leaseKey(lease.reference);
       world.log(`${this.machine.name} granted ${key} fence ${lease.fence} ${lease.grant.slice(0, 6)}`);
-      // One's own grants may be superseded at any time, by rule 10.
-      for (const other of this.leases) {
-        if (leaseKey(other.reference) === key && other.epoch === lease.epoch) this.leases.delete(other);
-      }
       this.leases.add(lease);
       this.#ghost.granted(key, lease);
       leases.push(lease);

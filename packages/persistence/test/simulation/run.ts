@@ -1,4 +1,4 @@
-import { Ghost } from "./ghost.ts";
+import { type Ghost, ghostOf } from "./ghost.ts";
 import { leaseKey, reference } from "./ledger.ts";
 import { Process } from "./process.ts";
 import { drawScenario, type Scenario } from "./scenario.ts";
@@ -15,8 +15,8 @@ export interface Outcome {
   readonly events: number;
 }
 
-/** What is late, paused or waits to join when the faults stop has come to an end after so many ttls. */
-const SETTLING_TTLS = 4;
+/** What is late, paused or waits to join when the faults stop has come to an end after so many ttls: a join waits for four. */
+const SETTLING_TTLS = 6;
 /** Two for an observer that has just started, the rest for the work on what was taken over. */
 const PROGRESS_TTLS = 8;
 
@@ -152,12 +152,4 @@ class Simulation {
     often(scenario.wallSteps, 400, () => living()?.machine.stepWall(world.between(-5_000, 5_000)));
     often(scenario.twins, 900, () => void this.#start(world.pick(this.#ids)));
   }
-}
-
-function ghostOf(world: World, scenario: Scenario): Ghost {
-  const { commit, honoursDeletes, stores, brokenClocks, suspends, wallSteps } = scenario;
-  const committed = commit && honoursDeletes && stores < 3;
-  // A wall clock that steps back while the machine sleeps hides the sleep from both clocks of the process.
-  const beliefs = !brokenClocks && !(suspends && wallSteps);
-  return new Ghost(world, committed, beliefs);
 }

@@ -7,7 +7,7 @@ import {
   type Store,
 } from "../../src/index.ts";
 import { Backend, type Applied } from "./backend.ts";
-import { connect, type Intercept } from "./network.ts";
+import { connect, type Script } from "./network.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Machine, World } from "./world.ts";
 
@@ -38,11 +38,11 @@ export async function openStores(
   machine: Machine,
   backends: Backends,
   drift: number,
-  intercept?: Intercept,
+  script?: Script,
 ): Promise<Opened> {
   const stores = new Map<Backend, Store>();
   for (const backend of new Set(Object.values(backends))) {
-    const { driver, settle } = connect(world, machine, backend, intercept);
+    const { driver, settle } = connect(world, machine, backend, script);
     const options = { clock: machine.clock, random: world.random, operationTimeoutMs: 500 };
     stores.set(backend, await createStore(driver, options));
     settle();
