@@ -8,7 +8,8 @@ const CAMPAIGNS: Readonly<Record<string, { readonly file: string; readonly about
   },
   ablations: {
     file: "packages/persistence/test/simulation/ablate.ts",
-    about: "the same with one rule switched off at a time, which must be found: --seeds N --seed S --only TEXT --record",
+    about:
+      "the same with one rule switched off at a time, which must be found: --seeds N --seed S --only TEXT --record",
   },
   "btree-kill": {
     file: "packages/persistence-btree/test/support/kill-main.ts",
