@@ -32,7 +32,7 @@ const complaints = new Map<string, string>();
 const RUNNERS: ReadonlySet<string> = new Set(["vitest"]);
 
 /** Packages whose README's lines connect to a server; their own tests run those lines against one. */
-const CONNECTING: ReadonlySet<string> = new Set(["persistence-redis"]);
+const CONNECTING: ReadonlySet<string> = new Set(["persistence-redis", "tikv-client"]);
 
 const discovery = (providers: string): string => `
 import { faultsOf, loadConfig } from "@orbit/persistence";

@@ -1,3 +1,8 @@
+import { execFile } from "node:child_process";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
 import { type RawClient, TikvClient, TikvError } from "@orbit/tikv-client";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -26,6 +31,22 @@ afterAll(async () => {
 });
 
 const range = (prefix: string) => ({ start: bytes(prefix), end: bytes(`${prefix}~`) });
+
+test("the README's first lines run", async () => {
+  const readme = readFileSync(join(import.meta.dirname, "../packages/tikv-client/README.md"), "utf8");
+  const [, code = ""] = /```ts\n([^]*?)```/.exec(readme) ?? [];
+  expect(code).toContain('"127.0.0.1:2379"');
+  const file = join(import.meta.dirname, `tikv-readme-${process.pid}.ts`);
+  const endpoints = cluster.pd.map((endpoint) => JSON.stringify(endpoint)).join(", ");
+  writeFileSync(file, code.replace('"127.0.0.1:2379"', endpoints));
+  try {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [file]);
+    expect({ stdout, stderr }).toEqual({ stdout: "greeting hello again true\n", stderr: "" });
+  } finally {
+    rmSync(file);
+  }
+  await raw.delete(bytes("greeting"));
+});
 
 describe("raw KV", () => {
   test("a value is put, read and deleted, any bytes, and an empty one is not an absent one", async () => {

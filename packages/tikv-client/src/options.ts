@@ -1,6 +1,6 @@
 import { MAX_TIMEOUT_MS } from "./call/call.ts";
 import { TikvError } from "./errors.ts";
-import type { TlsOptions } from "./grpc/tls.ts";
+import type { TlsOptions } from "./grpc/socket.ts";
 
 /** Which version of TiKV's API the cluster is set to (`storage.api-version`, `storage.enable-ttl`). */
 export type ApiVersion = "V1" | "V1TTL" | "V2";

@@ -117,7 +117,8 @@ export class Call implements Bounds {
         this.signal?.removeEventListener("abort", wake);
         resolve();
       };
-      const cancel = this.#runtime.after(Math.min(ms, this.deadline - this.#runtime.now()), wake);
+      // Between two tries there may be no socket left that keeps the process of the caller alive.
+      const cancel = this.#runtime.after(Math.min(ms, this.deadline - this.#runtime.now()), wake, true);
       this.signal?.addEventListener("abort", wake, { once: true });
     });
   }

@@ -1,15 +1,10 @@
-import {
-  type ClientHttp2Session,
-  connect,
-  type IncomingHttpHeaders,
-  type SecureClientSessionOptions,
-} from "node:http2";
+import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from "node:http2";
 
 import type { Runtime } from "../runtime.ts";
 import { framed } from "./frames.ts";
+import { explained, openSocket, type TlsOptions } from "./socket.ts";
 import { cancelled, GrpcCode, overdue, RpcError } from "./status.ts";
 import { RpcStream, type StreamEvents } from "./stream.ts";
-import type { TlsOptions } from "./tls.ts";
 
 export interface ConnectionOptions {
   readonly runtime: Runtime;
@@ -161,25 +156,27 @@ export class Connection {
   #handshake(): Promise<ClientHttp2Session> {
     const { tls, connectTimeoutMs, runtime } = this.#options;
     return new Promise((resolve, reject) => {
+      // The socket is watched too: when TLS refuses a certificate late, the session is not told.
+      const socket = openSocket(this.address, tls);
       const session = connect(`${tls === undefined ? "http" : "https"}://${this.address}`, {
+        createConnection: () => socket,
         settings: { initialWindowSize: STREAM_WINDOW_BYTES, enablePush: false },
         maxSessionMemory: SESSION_MEMORY_MB,
-        ...(tls && secured(tls)),
       });
       this.#dialed = session;
-      let failure = new Error(
-        `it closed the connection before it spoke HTTP/2; ${tls ? "does it speak plain text?" : "does it speak TLS?"}`,
-      );
-      const disarm = runtime.after(connectTimeoutMs, () => {
-        failure = new Error(`no answer within ${connectTimeoutMs} ms`);
-        session.destroy();
-      });
-      session.on("error", (error) => (failure = error));
-      session.on("close", () => {
+      const fail = (error: Error): void => {
         disarm();
+        reject(error);
         if (this.#session === session) this.#session = undefined;
-        reject(failure);
-      });
+        session.destroy(error);
+        socket.destroy();
+      };
+      const disarm = runtime.after(connectTimeoutMs, () => fail(new Error(`no answer within ${connectTimeoutMs} ms`)));
+      const closed = `it closed the connection before it spoke HTTP/2; does it speak ${tls ? "plain text" : "TLS"}?`;
+      socket.on("error", (error) => fail(explained(error)));
+      socket.on("close", () => fail(new Error(closed)));
+      session.on("error", fail);
+      session.on("close", () => fail(new Error(closed)));
       session.once("connect", () => session.setLocalWindowSize(CONNECTION_WINDOW_BYTES));
       session.once("remoteSettings", () => {
         disarm();
@@ -237,14 +234,4 @@ export class Connection {
       );
     });
   }
-}
-
-function secured({ ca, cert, key, serverName }: TlsOptions): SecureClientSessionOptions {
-  const pem = (text: string | Uint8Array): string | Buffer => (typeof text === "string" ? text : Buffer.from(text));
-  return {
-    ...(ca !== undefined && { ca: pem(ca) }),
-    ...(cert !== undefined && { cert: pem(cert) }),
-    ...(key !== undefined && { key: pem(key) }),
-    ...(serverName !== undefined && { servername: serverName }),
-  };
 }
