@@ -1,14 +1,17 @@
 #!/usr/bin/env node
-import { constants } from "node:os";
-
 import { run } from "./run.ts";
 
 const asked = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.on(signal, () => {
-    // Whoever asks a second time does not want to wait.
-    if (asked.signal.aborted) process.exit(128 + constants.signals[signal]);
-    asked.abort();
+    if (!asked.signal.aborted) {
+      asked.abort();
+      return;
+    }
+    // Whoever asks a second time does not want to wait. The signal itself ends the process: to exit would run the end of
+    // native code, which waits for ever where LMDB is writing. Stores stand a kill.
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
   });
 }
 
